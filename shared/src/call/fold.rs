@@ -1,0 +1,253 @@
+//! The fold: what a set of observations says about a call.
+
+use std::time::Duration;
+
+use super::{
+    AnsweredBy, CallId, CallSid, CallStatus, Direction, DynamicVariables, Fact, Intent,
+    Observation, Parties, Party, RecordingEvent, StatusEvent, TimelineEntry, Timestamp, timeline,
+};
+
+/// How long after the intent a silent dial still counts as being placed. A function that was still
+/// waiting for Twilio would have given up by then.
+pub const DIAL_BUDGET: Duration = Duration::from_secs(15);
+
+/// How far a call has come.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Progress {
+    /// Nothing but callbacks that do not say.
+    Unnamed,
+    /// The intent is written; Twilio has not been heard.
+    Intended(Timestamp),
+    /// Twilio refused to dial.
+    Refused,
+    /// Twilio's answer was lost: the phone may be ringing.
+    Unknown,
+    /// Twilio has spoken.
+    Named(CallStatus),
+}
+
+/// The best recording of a call.
+pub type RecordingState = RecordingEvent;
+
+/// A call as the set of its observations shows it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Call {
+    /// Our name; a call that rang us has none.
+    pub call_id: Option<CallId>,
+    /// Twilio's name, once known.
+    pub call_sid: Option<CallSid>,
+    /// Which way it went.
+    pub direction: Option<Direction>,
+    /// How far it has come.
+    pub progress: Progress,
+    /// Who was rung.
+    pub to: Option<Party>,
+    /// Who rang.
+    pub from: Option<Party>,
+    /// When it was first heard of.
+    pub created_at: Option<Timestamp>,
+    /// When somebody picked up.
+    pub answered_at: Option<Timestamp>,
+    /// When it ended.
+    pub ended_at: Option<Timestamp>,
+    /// Twilio's `CallDuration`, seconds.
+    pub duration_seconds: Option<u32>,
+    /// Human or machine, where detection ran.
+    pub answered_by: Option<AnsweredBy>,
+    /// ElevenLabs' conversation.
+    pub conversation_id: Option<String>,
+    /// The recording that got furthest.
+    pub recording: Option<RecordingState>,
+    /// What the agent was told.
+    pub dynamic_variables: DynamicVariables,
+    /// Everything that happened, in order.
+    pub timeline: Vec<TimelineEntry>,
+    /// Twilio's error codes about this call, in key order, without doubles.
+    pub error_codes: Vec<u32>,
+    /// Why the person heard an apology, if they did.
+    pub failure: Option<String>,
+}
+
+impl Call {
+    /// Folds a set of observations. The order of the slice does not matter, nor do doubles of a key
+    /// (the first of two different bodies under one key wins, as it does in every store).
+    #[must_use]
+    pub fn fold(
+        call_id: Option<CallId>,
+        call_sid: Option<CallSid>,
+        observations: &[Observation],
+    ) -> Self {
+        let mut keyed: Vec<(String, &Observation)> =
+            observations.iter().map(|seen| (seen.key(), seen)).collect();
+        keyed.sort_by(|a, b| a.0.cmp(&b.0));
+        keyed.dedup_by(|later, first| later.0 == first.0);
+        let set: Vec<&Observation> = keyed.into_iter().map(|(_, seen)| seen).collect();
+
+        let intent = set.iter().find_map(|seen| match &seen.fact {
+            Fact::Intended(intent) => Some(intent),
+            _ => None,
+        });
+        let last = furthest_status(&set);
+        let parties = || set.iter().filter_map(|seen| parties_of(&seen.fact));
+        let ended = last.filter(|(event, _)| event.status.is_terminal());
+        Self {
+            call_id: call_id.or_else(|| intent.map(|intent| intent.call_id.clone())),
+            call_sid,
+            direction: intent
+                .map(|_| Direction::Outbound)
+                .or_else(|| parties().find_map(|ends| ends.direction)),
+            progress: progress(&set, last.map(|(event, _)| event)),
+            to: intent
+                .map(|intent| Party::from(&intent.to))
+                .or_else(|| parties().find_map(|ends| ends.to.clone())),
+            from: intent
+                .map(|intent| Party::from(&intent.from))
+                .or_else(|| parties().find_map(|ends| ends.from.clone())),
+            created_at: created_at(&set),
+            answered_at: set.iter().filter(|seen| is_answer(&seen.fact)).map(|seen| seen.at).min(),
+            ended_at: ended.map(|(_, at)| at),
+            duration_seconds: ended.and_then(|(event, _)| event.duration_seconds),
+            answered_by: answered_by(&set),
+            conversation_id: set.iter().find_map(|seen| match &seen.fact {
+                Fact::Answered(answer) => answer.conversation_id.clone(),
+                _ => None,
+            }),
+            recording: best_recording(&set),
+            dynamic_variables: intent
+                .map(|intent: &Intent| intent.dynamic_variables.clone())
+                .unwrap_or_default(),
+            timeline: timeline::of(&set),
+            error_codes: error_codes(&set),
+            failure: set.iter().find_map(|seen| match &seen.fact {
+                Fact::Answered(answer) => answer.failure.clone(),
+                _ => None,
+            }),
+        }
+    }
+
+    /// The status as `interface.md` words it: Twilio's, or `dialling` and then `unknown` before
+    /// Twilio has named one, or `failed` where it refused.
+    #[must_use]
+    pub fn status_at(&self, now: Timestamp) -> &str {
+        match &self.progress {
+            Progress::Named(status) => status.as_str(),
+            Progress::Refused => "failed",
+            Progress::Intended(at) if now < at.plus(DIAL_BUDGET) => "dialling",
+            Progress::Intended(_) | Progress::Unknown | Progress::Unnamed => "unknown",
+        }
+    }
+
+    /// Whether nothing more can happen to the call itself.
+    #[must_use]
+    pub fn is_over(&self) -> bool {
+        match &self.progress {
+            Progress::Named(status) => status.is_terminal(),
+            Progress::Refused => true,
+            Progress::Intended(_) | Progress::Unknown | Progress::Unnamed => false,
+        }
+    }
+}
+
+/// The highest status: by class, then by sequence number, then by key (`stores.md` 1.2). `set` is in
+/// key order, and the last of equals wins.
+fn furthest_status<'a>(set: &[&'a Observation]) -> Option<(&'a StatusEvent, Timestamp)> {
+    let order = |event: &StatusEvent| {
+        let number = event.sequence.map_or(0, |sequence| sequence.min(999_998) + 1);
+        u32::from(event.status.class()) * 1_000_000 + number
+    };
+    set.iter()
+        .filter_map(|seen| match &seen.fact {
+            Fact::Status(event) => Some((event, seen.at)),
+            _ => None,
+        })
+        .max_by_key(|(event, _)| order(event))
+}
+
+/// Voice being asked is an `in-progress` without a number: the answer is known even if that
+/// callback is lost.
+fn progress(set: &[&Observation], last: Option<&StatusEvent>) -> Progress {
+    let has = |wanted: fn(&Fact) -> bool| set.iter().any(|seen| wanted(&seen.fact));
+    let answered = has(|fact| matches!(fact, Fact::Answered(_)));
+    match last {
+        Some(event) if event.status.class() >= CallStatus::InProgress.class() || !answered => {
+            Progress::Named(event.status.clone())
+        }
+        _ if answered => Progress::Named(CallStatus::InProgress),
+        _ if has(|fact| matches!(fact, Fact::DialRefused { .. })) => Progress::Refused,
+        _ if has(|fact| matches!(fact, Fact::DialUnknown)) => Progress::Unknown,
+        _ => set
+            .iter()
+            .find(|seen| matches!(seen.fact, Fact::Intended(_)))
+            .map_or(Progress::Unnamed, |seen| Progress::Intended(seen.at)),
+    }
+}
+
+fn is_answer(fact: &Fact) -> bool {
+    match fact {
+        Fact::Answered(_) => true,
+        Fact::Status(event) => event.status == CallStatus::InProgress,
+        _ => false,
+    }
+}
+
+/// The intent's time, else the earliest of all: independent of which callback came first.
+fn created_at(set: &[&Observation]) -> Option<Timestamp> {
+    let intended = set.iter().find(|seen| matches!(seen.fact, Fact::Intended(_)));
+    intended.map(|seen| seen.at).or_else(|| set.iter().map(|seen| seen.at).min())
+}
+
+fn parties_of(fact: &Fact) -> Option<&Parties> {
+    match fact {
+        Fact::Status(event) => event.parties.as_ref(),
+        Fact::Answered(answer) => answer.parties.as_ref(),
+        _ => None,
+    }
+}
+
+/// The asynchronous result is the later and better one; a synchronous one comes with other facts.
+fn answered_by(set: &[&Observation]) -> Option<AnsweredBy> {
+    let of = |seen: &&Observation| match &seen.fact {
+        Fact::Answered(answer) => answer.answered_by.clone(),
+        Fact::Status(event) => event.answered_by.clone(),
+        _ => None,
+    };
+    set.iter()
+        .rev()
+        .find_map(|seen| match &seen.fact {
+            Fact::MachineDetected { answered_by } => Some(answered_by.clone()),
+            _ => None,
+        })
+        .or_else(|| set.iter().rev().find_map(of))
+}
+
+/// The furthest state; of several recordings as far as each other, the last in key order.
+fn best_recording(set: &[&Observation]) -> Option<RecordingState> {
+    set.iter()
+        .filter_map(|seen| match &seen.fact {
+            Fact::Recording(event) => Some(event),
+            _ => None,
+        })
+        .max_by_key(|event| event.status.class())
+        .cloned()
+}
+
+fn error_codes(set: &[&Observation]) -> Vec<u32> {
+    let leading_number = |text: &str| text.split_whitespace().next()?.parse().ok();
+    let mut codes = Vec::new();
+    for seen in set {
+        let code = match &seen.fact {
+            Fact::DialRefused { code } => *code,
+            Fact::Status(event) => event.error_code,
+            Fact::Stream(event) => event.error.as_deref().and_then(leading_number),
+            Fact::Recording(event) => event.error_code,
+            _ => None,
+        };
+        if let Some(code) = code.filter(|code| *code != 0 && !codes.contains(code)) {
+            codes.push(code);
+        }
+    }
+    codes
+}
+
+#[cfg(test)]
+mod tests;

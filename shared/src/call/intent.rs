@@ -1,0 +1,43 @@
+//! What somebody wants when they dial: written down before Twilio is asked.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::{CallId, DynamicVariables, E164, MachineDetection};
+
+/// The whole of a dial. Everything a later webhook needs is here, so that even a call whose REST
+/// answer was lost finds its variables.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Intent {
+    /// Our name of the call; travels in the query of every webhook URL.
+    #[serde(rename = "id")]
+    pub call_id: CallId,
+    /// Who is rung.
+    pub to: E164,
+    /// Our own number.
+    pub from: E164,
+    /// Whether Twilio records both sides.
+    #[serde(rename = "rec")]
+    pub record: bool,
+    /// How long the phone rings, in seconds: 5 to 600.
+    #[serde(rename = "ring")]
+    pub timeout_seconds: u32,
+    /// The longest the call may last, in seconds: no call runs for ever.
+    #[serde(rename = "limit")]
+    pub time_limit_seconds: u32,
+    /// Whether to look for an answering machine.
+    #[serde(rename = "amd", default, skip_serializing_if = "Option::is_none")]
+    pub machine_detection: Option<MachineDetection>,
+    /// What the agent must be told.
+    #[serde(rename = "vars", default, skip_serializing_if = "DynamicVariables::is_empty")]
+    pub dynamic_variables: DynamicVariables,
+}
+
+impl Intent {
+    /// The longest the call can take from dialling to its end.
+    #[must_use]
+    pub fn longest(&self) -> Duration {
+        Duration::from_secs(u64::from(self.timeout_seconds) + u64::from(self.time_limit_seconds))
+    }
+}

@@ -1,0 +1,34 @@
+//! The domain: what a call is. Pure: no I/O, no clock, no vendor's JSON, no database.
+//!
+//! # A call is the fold of a grow-only set of observations
+//!
+//! Twilio promises nothing about its callbacks: they may be late, doubled, reordered or lost, and one
+//! may arrive before the REST answer of the call it belongs to. So nothing here is ever *updated*.
+//! Everything we learn is an [`Observation`] with a key of its own; recording one twice changes
+//! nothing, and [`Call::fold`] is a pure function of the set. Any order, any duplication and any
+//! number of function instances therefore show the same call, and a late `ringing` is a line of the
+//! timeline, never a step back.
+
+mod fold;
+mod id;
+mod intent;
+mod machine_detection;
+mod observation;
+mod phone;
+mod status;
+mod timeline;
+mod timestamp;
+mod variables;
+
+pub use fold::{Call, DIAL_BUDGET, Progress, RecordingState};
+pub use id::{AccountSid, CallId, CallRef, CallSid, InvalidSid, RecordingSid, StreamSid};
+pub use intent::Intent;
+pub use machine_detection::{AnsweredBy, MachineDetection};
+pub use observation::{
+    AgentAnswer, Direction, Fact, Observation, Parties, RecordingEvent, StatusEvent, StreamEvent,
+};
+pub use phone::{E164, InvalidE164, Party};
+pub use status::{CallStatus, RecordingStatus};
+pub use timeline::{Source, TimelineEntry};
+pub use timestamp::Timestamp;
+pub use variables::{DynamicVariables, InvalidVariables, Scalar};

@@ -1,0 +1,208 @@
+//! Twilio's status words and how far along a call each of them is.
+
+use serde::{Deserialize, Serialize};
+use std::fmt;
+
+/// `CallStatus` of a callback, and `status` of a REST answer: two enums of Twilio's that overlap.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(from = "String", into = "String")]
+pub enum CallStatus {
+    /// The callee was busy. Terminal.
+    Busy,
+    /// Hung up by us before an answer. Terminal.
+    Canceled,
+    /// The call was answered and has ended. Terminal.
+    Completed,
+    /// The call could not be placed. Terminal.
+    Failed,
+    /// Answered; the event is called `answered`, the status `in-progress`.
+    InProgress,
+    /// Taken from Twilio's queue. Only in callbacks.
+    Initiated,
+    /// Not answered in time, or rejected. Terminal.
+    NoAnswer,
+    /// A word Twilio did not use when this was written; kept, and never a step forward.
+    Other(String),
+    /// Accepted by the REST API. Only in REST answers.
+    Queued,
+    /// The phone rings.
+    Ringing,
+}
+
+impl CallStatus {
+    /// Parses any word; an unknown one is kept, cut to 32 characters that are safe in a key.
+    #[must_use]
+    pub fn parse(word: &str) -> Self {
+        match word {
+            "busy" => Self::Busy,
+            "canceled" => Self::Canceled,
+            "completed" => Self::Completed,
+            "failed" => Self::Failed,
+            "in-progress" => Self::InProgress,
+            "initiated" => Self::Initiated,
+            "no-answer" => Self::NoAnswer,
+            "queued" => Self::Queued,
+            "ringing" => Self::Ringing,
+            other => Self::Other(key_safe(other)),
+        }
+    }
+
+    /// Twilio's spelling.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        match self {
+            Self::Busy => "busy",
+            Self::Canceled => "canceled",
+            Self::Completed => "completed",
+            Self::Failed => "failed",
+            Self::InProgress => "in-progress",
+            Self::Initiated => "initiated",
+            Self::NoAnswer => "no-answer",
+            Self::Other(word) => word,
+            Self::Queued => "queued",
+            Self::Ringing => "ringing",
+        }
+    }
+
+    /// How far along: queued 0, initiated 1, ringing 2, in progress 3, terminal 4, unknown 0.
+    #[must_use]
+    pub fn class(&self) -> u8 {
+        match self {
+            Self::Queued | Self::Other(_) => 0,
+            Self::Initiated => 1,
+            Self::Ringing => 2,
+            Self::InProgress => 3,
+            Self::Busy | Self::Canceled | Self::Completed | Self::Failed | Self::NoAnswer => 4,
+        }
+    }
+
+    /// Whether nothing can follow.
+    #[must_use]
+    pub fn is_terminal(&self) -> bool {
+        self.class() == 4
+    }
+}
+
+/// `RecordingStatus` of a recording callback.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(from = "String", into = "String")]
+pub enum RecordingStatus {
+    /// Nothing was recorded: too short (16101) or silent (16102).
+    Absent,
+    /// The audio can be fetched.
+    Completed,
+    /// Only with voice recording encryption.
+    Failed,
+    /// Recording has begun.
+    InProgress,
+    /// A word Twilio did not use when this was written.
+    Other(String),
+}
+
+impl RecordingStatus {
+    /// Parses any word; an unknown one is kept.
+    #[must_use]
+    pub fn parse(word: &str) -> Self {
+        match word {
+            "absent" => Self::Absent,
+            "completed" => Self::Completed,
+            "failed" => Self::Failed,
+            "in-progress" => Self::InProgress,
+            other => Self::Other(key_safe(other)),
+        }
+    }
+
+    /// Twilio's spelling.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        match self {
+            Self::Absent => "absent",
+            Self::Completed => "completed",
+            Self::Failed => "failed",
+            Self::InProgress => "in-progress",
+            Self::Other(word) => word,
+        }
+    }
+
+    /// How far along; a completed recording outranks everything said about it.
+    #[must_use]
+    pub fn class(&self) -> u8 {
+        match self {
+            Self::Other(_) => 0,
+            Self::InProgress => 1,
+            Self::Absent | Self::Failed => 2,
+            Self::Completed => 3,
+        }
+    }
+}
+
+macro_rules! word {
+    ($name:ident) => {
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(self.as_str())
+            }
+        }
+        impl From<String> for $name {
+            fn from(word: String) -> Self {
+                Self::parse(&word)
+            }
+        }
+        impl From<$name> for String {
+            fn from(status: $name) -> Self {
+                status.as_str().to_owned()
+            }
+        }
+    };
+}
+word!(CallStatus);
+word!(RecordingStatus);
+
+/// Up to 32 characters that can stand in an observation's key; nothing at all reads `unreported`.
+pub(crate) fn key_safe(word: &str) -> String {
+    let safe: String =
+        word.chars().filter(|c| c.is_ascii_alphanumeric() || "-_".contains(*c)).take(32).collect();
+    if safe.is_empty() { "unreported".to_owned() } else { safe }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_word_of_twilios_parses_to_itself() {
+        let words = [
+            "queued",
+            "initiated",
+            "ringing",
+            "in-progress",
+            "completed",
+            "busy",
+            "failed",
+            "no-answer",
+            "canceled",
+            "on-hold",
+        ];
+        for word in words {
+            assert_eq!(CallStatus::parse(word).as_str(), word);
+        }
+        for word in ["in-progress", "completed", "absent", "failed", "paused"] {
+            assert_eq!(RecordingStatus::parse(word).as_str(), word);
+        }
+    }
+
+    #[test]
+    fn exactly_five_words_end_a_call() {
+        let ends = ["completed", "busy", "failed", "no-answer", "canceled"];
+        assert!(ends.iter().all(|word| CallStatus::parse(word).is_terminal()));
+        let goes_on = ["queued", "initiated", "ringing", "in-progress", "cancelled", ""];
+        assert!(goes_on.iter().all(|word| !CallStatus::parse(word).is_terminal()));
+    }
+
+    #[test]
+    fn an_unknown_word_is_kept_but_cannot_break_a_key() {
+        assert_eq!(CallStatus::parse("a#b c\n").as_str(), "abc");
+        assert_eq!(CallStatus::parse("").as_str(), "unreported");
+        assert_eq!(CallStatus::parse(&"x".repeat(99)).as_str().len(), 32);
+    }
+}

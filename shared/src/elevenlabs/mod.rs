@@ -1,0 +1,56 @@
+//! ElevenLabs: connecting an agent to a call that was answered (`elevenlabs.md`).
+
+mod error;
+mod register_call;
+mod signed_url;
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use reqwest::RequestBuilder;
+
+pub use error::AgentError;
+pub use register_call::{RegisterCall, register_call};
+pub use signed_url::get_signed_url;
+
+use crate::net;
+use crate::settings::ElevenLabs;
+
+/// TwiML has at most 64 kB; JSON around it a little more.
+const ANSWER_LIMIT: usize = 96 * 1024;
+
+/// Signs in, sends, and reads an answer that is a success.
+async fn send(
+    agent: &ElevenLabs,
+    request: RequestBuilder,
+    timeout: Duration,
+) -> Result<Bytes, AgentError> {
+    let request = request.header("xi-api-key", agent.api_key.reveal()).timeout(timeout);
+    let unreachable = |error: reqwest::Error| AgentError::Unreachable {
+        timeout: error.is_timeout(),
+        why: net::describe(&error),
+    };
+    let response = request.send().await.map_err(unreachable)?;
+    let status = response.status();
+    let body = net::read_limited(response, ANSWER_LIMIT).await;
+    if status.is_success() {
+        body.map_err(|error| AgentError::Unreachable { timeout: false, why: error.to_string() })
+    } else {
+        let detail = body.ok().and_then(|body| error::detail(&body));
+        Err(AgentError::Status { status: status.as_u16(), detail })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::settings::{BaseUrl, Connect, ElevenLabs, Secret};
+
+    pub(super) fn agent() -> ElevenLabs {
+        ElevenLabs {
+            agent_id: "agent_x".to_owned(),
+            api_key: Secret::parse("key").unwrap(),
+            api_url: BaseUrl::parse("https://api.elevenlabs.io").unwrap(),
+            connect: Connect::RegisterCall,
+        }
+    }
+}

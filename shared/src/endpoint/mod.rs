@@ -1,0 +1,76 @@
+//! The endpoints: what each URL does, on every host alike.
+
+mod access;
+mod answer;
+mod call_json;
+mod diagnosis;
+mod make_call;
+mod recording;
+mod refusal;
+mod status;
+mod voice;
+mod webhook;
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::{Request, Response};
+
+pub use make_call::MakeCall;
+pub use recording::Recording;
+pub use refusal::{Reason, Refusal};
+pub use status::Status;
+pub use voice::Voice;
+
+use crate::ports::{Clock, Random};
+use crate::settings::Settings;
+use crate::store::Store;
+
+/// The largest body any endpoint takes, bytes.
+pub const BODY_LIMIT: usize = 64 * 1024;
+
+/// Everything an endpoint uses; made once a process, shared by all of its requests.
+pub struct App {
+    /// The environment, parsed.
+    pub settings: Settings,
+    /// Where calls are kept.
+    pub store: Arc<dyn Store>,
+    /// The one HTTP client: its connections are kept alive between requests.
+    pub http: reqwest::Client,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// The dice.
+    pub random: Arc<dyn Random>,
+    /// Voice's memory of what it answered while the store was down.
+    unguarded: voice::Unguarded,
+}
+
+impl App {
+    /// Puts the parts together.
+    #[must_use]
+    pub fn new(
+        settings: Settings,
+        store: Arc<dyn Store>,
+        http: reqwest::Client,
+        clock: Arc<dyn Clock>,
+        random: Arc<dyn Random>,
+    ) -> Self {
+        Self { settings, store, http, clock, random, unguarded: voice::Unguarded::default() }
+    }
+}
+
+/// One URL of the product.
+pub trait Endpoint: Copy + Send + Sync + 'static {
+    /// The binary's name.
+    const NAME: &'static str;
+
+    /// Answers a request, whatever it is.
+    fn answer(
+        self,
+        app: &App,
+        request: Request<Bytes>,
+    ) -> impl Future<Output = Response<Bytes>> + Send;
+
+    /// What the caller gets if `answer` panicked.
+    fn last_word(self, app: &App) -> Response<Bytes>;
+}

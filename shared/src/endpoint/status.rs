@@ -1,0 +1,134 @@
+//! `/api/twilio/status`: Twilio tells what happens (POST), the page asks (GET).
+
+use bytes::Bytes;
+use http::{Method, Request, Response, StatusCode};
+use serde::Serialize;
+use tracing::{error, info};
+
+use crate::call::{CallId, CallRef, CallSid, Observation};
+use crate::store::{Lookup, StoreError};
+use crate::twilio::{Form, status_callback};
+
+use super::access::{Right, allow_origin, permit, preflight};
+use super::answer::{empty, json};
+use super::call_json::CallJson;
+use super::refusal::{Reason, Refusal};
+use super::webhook::verified;
+use super::{App, Endpoint};
+
+/// The endpoint that follows calls.
+#[derive(Clone, Copy, Debug)]
+pub struct Status;
+
+const METHODS: &str = "GET, POST, OPTIONS";
+
+/// How many of the newest calls a list shows.
+const RECENT: u32 = 25;
+
+#[derive(Serialize)]
+struct List {
+    calls: Vec<CallJson>,
+}
+
+impl Endpoint for Status {
+    const NAME: &'static str = "status";
+
+    async fn answer(self, app: &App, request: Request<Bytes>) -> Response<Bytes> {
+        let response = match request.method() {
+            &Method::POST => return callback(app, &request).await.unwrap_or_else(Into::into),
+            &Method::GET => read(app, &request).await.unwrap_or_else(Into::into),
+            &Method::OPTIONS => preflight(METHODS),
+            _ => Refusal::method_not_allowed(METHODS).into(),
+        };
+        allow_origin(&app.settings, request.method(), request.headers(), response)
+    }
+
+    fn last_word(self, _: &App) -> Response<Bytes> {
+        Refusal::new(Reason::InternalError, "Try again.").into()
+    }
+}
+
+async fn callback(app: &App, request: &Request<Bytes>) -> Result<Response<Bytes>, Refusal> {
+    let webhook = verified::<Status>(&app.settings, request)?;
+    let (call, seen) = status_callback(&webhook.form, webhook.call_id, app.clock.now())
+        .map_err(|_| not_a_callback())?;
+    observe(app, &call, &seen).await
+}
+
+pub(super) fn not_a_callback() -> Refusal {
+    Refusal::new(Reason::InvalidCallSid, "A callback of Twilio's has a CallSid.")
+}
+
+/// One idempotent write. A store that fails is a 503, which Twilio repeats.
+pub(super) async fn observe(
+    app: &App,
+    call: &CallRef,
+    seen: &Observation,
+) -> Result<Response<Bytes>, Refusal> {
+    let observed = app.store.observe(call, seen, app.clock.now()).await;
+    let observed = observed.map_err(|error| {
+        let (call_sid, call_id) = names(call);
+        error!(service = "store", %error, callSid = call_sid, callId = call_id, "a callback was not written; Twilio will repeat it");
+        Refusal::new(Reason::StoreUnavailable, "Repeat the callback.")
+    })?;
+    if observed.ended_the_call(seen) {
+        let (call_sid, call_id) = names(call);
+        info!(callSid = call_sid, callId = call_id, event = seen.key(), "call ended");
+    }
+    Ok(empty(StatusCode::NO_CONTENT))
+}
+
+fn names(call: &CallRef) -> (Option<&str>, Option<&str>) {
+    (call.call_sid().map(CallSid::as_str), call.call_id().map(CallId::as_str))
+}
+
+async fn read(app: &App, request: &Request<Bytes>) -> Result<Response<Bytes>, Refusal> {
+    let query = Form::parse(request.uri().query().unwrap_or_default().as_bytes());
+    let by = lookup(&query.unwrap_or_default());
+    let right = if matches!(by, Ok(None)) { Right::ReadAll } else { Right::ReadOne };
+    let permitted = permit(&app.settings, request.headers(), right)?;
+    let now = app.clock.now();
+    let show =
+        |record: &crate::store::Record| CallJson::new(&record.fold(), now, permitted.with_token);
+    match by? {
+        Some(by) => {
+            let record = app.store.load(&by, now).await.map_err(|error| unreadable(&error))?;
+            let record = record.ok_or_else(call_not_found)?;
+            Ok(json(StatusCode::OK, &show(&record)))
+        }
+        None => {
+            let records =
+                app.store.recent(RECENT, now).await.map_err(|error| unreadable(&error))?;
+            Ok(json(StatusCode::OK, &List { calls: records.iter().map(show).collect() }))
+        }
+    }
+}
+
+/// By `callSid`, by `callId`, or neither.
+fn lookup(query: &Form) -> Result<Option<Lookup>, Refusal> {
+    match (query.get("callSid"), query.get("callId")) {
+        (Some(text), _) => call_sid(text).map(|sid| Some(Lookup::CallSid(sid))),
+        (None, Some(text)) => match CallId::parse(text) {
+            Ok(call_id) => Ok(Some(Lookup::CallId(call_id))),
+            Err(_) => Err(Refusal::new(Reason::InvalidParameter, "callId is not one of ours.")),
+        },
+        (None, None) => Ok(None),
+    }
+}
+
+pub(super) fn call_sid(text: &str) -> Result<CallSid, Refusal> {
+    CallSid::parse(text)
+        .map_err(|_| Refusal::new(Reason::InvalidCallSid, "A callSid is CA and 32 hex digits."))
+}
+
+pub(super) fn call_not_found() -> Refusal {
+    Refusal::new(
+        Reason::CallNotFound,
+        "Check the callSid or callId; records are kept for CALL_RETENTION_DAYS.",
+    )
+}
+
+pub(super) fn unreadable(error: &StoreError) -> Refusal {
+    error!(service = "store", %error, "a call could not be read");
+    Refusal::new(Reason::StoreUnavailable, "Try again in a moment.")
+}

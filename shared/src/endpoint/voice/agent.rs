@@ -1,0 +1,126 @@
+//! Connecting the agent, one way or the other, and what each failure means to the person waiting.
+
+use tokio::time::Instant;
+
+use crate::call::{CallId, DynamicVariables};
+use crate::elevenlabs::{AgentError, RegisterCall, get_signed_url, register_call};
+use crate::endpoint::App;
+use crate::settings::{Apology, Connect, ElevenLabs};
+use crate::twilio::{RegisteredTwiml, VoiceRequest, WebhookUrls};
+
+use super::Time;
+use super::guard::Known;
+
+/// TwiML that joins the call to the agent.
+pub(super) struct Connected {
+    pub(super) twiml: String,
+    /// ElevenLabs' conversation, where it told us.
+    pub(super) conversation_id: Option<String>,
+}
+
+/// Why the agent could not be connected.
+pub(super) struct Failure {
+    /// Whose fault: `elevenlabs`, `store` or `close-loop`.
+    pub(super) service: &'static str,
+    /// An HTTP status, or a word in its place.
+    pub(super) status: String,
+    /// More, for the log.
+    pub(super) why: Option<String>,
+    /// What the person hears.
+    pub(super) apology: Apology,
+}
+
+impl Failure {
+    pub(super) fn new(service: &'static str, status: &str, apology: Apology) -> Self {
+        Self { service, status: status.to_owned(), why: None, apology }
+    }
+}
+
+impl From<AgentError> for Failure {
+    fn from(error: AgentError) -> Self {
+        let apology = match &error {
+            AgentError::Status { status: 429, .. } => Apology::Busy,
+            AgentError::Status { status: 401 | 403, .. } => Apology::Configuration,
+            _ => Apology::Other,
+        };
+        Self {
+            service: "elevenlabs",
+            status: error.status(),
+            why: Some(error.to_string()),
+            apology,
+        }
+    }
+}
+
+/// Asks ElevenLabs, within what is left of the budget.
+pub(super) async fn connect(
+    app: &App,
+    voice: &VoiceRequest,
+    known: &Known,
+    time: Time,
+) -> Result<Connected, Failure> {
+    let Some(agent) = &app.settings.elevenlabs else {
+        return Err(Failure::new("close-loop", "misconfigured", Apology::Configuration));
+    };
+    let connecting = async {
+        match agent.connect {
+            Connect::RegisterCall => register(app, agent, voice, known, time).await,
+            Connect::SignedUrl => signed_url(app, agent, time).await,
+        }
+    };
+    // The client's own timeout covers the request; this covers everything.
+    match tokio::time::timeout_at(time.connected, connecting).await {
+        Ok(result) => result,
+        Err(_) => Err(Failure::new("elevenlabs", "timeout", Apology::Other)),
+    }
+}
+
+async fn register(
+    app: &App,
+    agent: &ElevenLabs,
+    voice: &VoiceRequest,
+    known: &Known,
+    time: Time,
+) -> Result<Connected, Failure> {
+    let call_id = voice.call.call_id();
+    let none = DynamicVariables::default();
+    let request = RegisterCall {
+        from: &voice.from,
+        to: &voice.to,
+        direction: voice.direction,
+        variables: variables(call_id, known)?.unwrap_or(&none),
+        call_id: call_id.map_or(voice.call_sid.as_str(), CallId::as_str),
+    };
+    let left = time.connected.saturating_duration_since(Instant::now());
+    let document = register_call(&app.http, agent, &request, left).await?;
+    let callback =
+        app.settings.app_url.as_ref().filter(|_| app.settings.voice.stream_status_callback);
+    let callback = callback.map(|app_url| WebhookUrls::new(app_url, call_id).status());
+    let registered = RegisteredTwiml::parse(&document, callback.as_deref())
+        .map_err(|error| AgentError::Nonsense { why: error.to_string() })?;
+    Ok(Connected { twiml: registered.twiml, conversation_id: Some(registered.conversation_id) })
+}
+
+/// The call's variables. An agent that misses one hangs up at once, so where some were given and
+/// cannot be read, an apology is the kinder answer.
+fn variables<'a>(
+    call_id: Option<&CallId>,
+    known: &'a Known,
+) -> Result<Option<&'a DynamicVariables>, Failure> {
+    let found = match known {
+        Known::Record(record) => record.intent().map(|intent| &intent.dynamic_variables),
+        Known::StoreDown => None,
+    };
+    let given = call_id.is_some_and(CallId::has_variables);
+    if given && found.is_none() {
+        let lost = Failure::new("store", "variables-lost", Apology::Other);
+        return Err(lost);
+    }
+    Ok(found)
+}
+
+async fn signed_url(app: &App, agent: &ElevenLabs, time: Time) -> Result<Connected, Failure> {
+    let left = time.connected.saturating_duration_since(Instant::now());
+    let url = get_signed_url(&app.http, agent, left).await?;
+    Ok(Connected { twiml: app.settings.voice.stream.twiml(&url), conversation_id: None })
+}

@@ -1,0 +1,76 @@
+//! Requests that must come from Twilio: the signature is judged before anything else.
+
+use bytes::Bytes;
+use http::{HeaderMap, Request, header};
+use tracing::warn;
+
+use crate::call::CallId;
+use crate::settings::Settings;
+use crate::twilio::{BadSignature, Form, requested_url};
+
+use super::refusal::{Reason, Refusal};
+use super::{BODY_LIMIT, Endpoint};
+
+/// A webhook that Twilio signed.
+#[derive(Debug)]
+pub(super) struct Webhook {
+    /// Its parameters.
+    pub(super) form: Form,
+    /// From the query; calls that rang us have none.
+    pub(super) call_id: Option<CallId>,
+}
+
+/// Believes a webhook or refuses it. Nothing has happened before this, and nothing does if it fails.
+pub(super) fn verified<E: Endpoint>(
+    settings: &Settings,
+    request: &Request<Bytes>,
+) -> Result<Webhook, Refusal> {
+    let (Some(verifier), Some(app_url)) = (&settings.verifier, &settings.app_url) else {
+        return Err(Refusal::misconfigured(&settings.problems));
+    };
+    if request.body().len() > BODY_LIMIT {
+        return Err(Refusal::new(Reason::BodyTooLarge, "Twilio's webhooks are far smaller."));
+    }
+    let url = requested_url(app_url, request.uri());
+    let verify = || -> Result<Form, BadSignature> {
+        let signature = signature(request.headers())?;
+        if !is_form(request.headers()) {
+            verifier.verify_body(&url, request.body(), signature)?;
+            return Ok(Form::default());
+        }
+        let form = Form::parse(request.body()).ok_or(BadSignature::Body)?;
+        verifier.verify(&url, &form, signature)?;
+        Ok(form)
+    };
+    match verify() {
+        Ok(form) => Ok(Webhook { form, call_id: call_id(request) }),
+        Err(error) => {
+            // The usual cause is a NEXT_PUBLIC_APP_URL that is not the address Twilio calls.
+            warn!(endpoint = E::NAME, %error, "webhook refused");
+            Err(Refusal::new(
+                Reason::InvalidSignature,
+                "Check that NEXT_PUBLIC_APP_URL is exactly the address Twilio calls, and TWILIO_AUTH_TOKEN its account's token.",
+            ))
+        }
+    }
+}
+
+fn signature(headers: &HeaderMap) -> Result<&str, BadSignature> {
+    let mut all = headers.get_all("x-twilio-signature").iter();
+    let (Some(only), None) = (all.next(), all.next()) else { return Err(BadSignature::Header) };
+    only.to_str().map_err(|_| BadSignature::Header)
+}
+
+fn is_form(headers: &HeaderMap) -> bool {
+    headers
+        .get(header::CONTENT_TYPE)
+        .and_then(|value| value.to_str().ok())
+        .and_then(|value| value.split(';').next())
+        .is_some_and(|media| media.trim().eq_ignore_ascii_case("application/x-www-form-urlencoded"))
+}
+
+/// Our own id in the query. It is signed, so anything else there is not our URL.
+fn call_id(request: &Request<Bytes>) -> Option<CallId> {
+    let query = Form::parse(request.uri().query()?.as_bytes())?;
+    CallId::parse(query.get("callId")?).ok()
+}

@@ -1,0 +1,64 @@
+//! The hosts: one handler on Lambda, on Vercel and on a developer's machine, from one binary.
+
+#[cfg(feature = "lambda")]
+mod lambda;
+mod log;
+mod start;
+#[cfg(feature = "vercel")]
+mod vercel;
+
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use futures_util::FutureExt as _;
+use http::{Request, Response};
+
+pub use log::{json_log, silence_panics};
+pub use start::{app, open_store};
+
+use crate::endpoint::{App, Endpoint};
+
+/// Why a process could not start or stopped.
+pub type Error = Box<dyn std::error::Error + Send + Sync>;
+
+/// Runs one endpoint until the host ends the process. The whole of a function's `main`.
+pub fn main<E: Endpoint>(endpoint: E) -> Result<(), Error> {
+    silence_panics();
+    json_log(std::io::stderr, std::env::var("RUST_LOG").ok().as_deref());
+    // One thread: a second costs a quarter of a millisecond at start and doubles the CPU a request
+    // takes (performance.md 3).
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(async {
+        let app = Arc::new(app(&|name| std::env::var(name).ok())?);
+        run(endpoint, app).await
+    })
+}
+
+/// Vercel is looked for before Lambda: it reserves Lambda's function name too (`hosting.md` 0).
+async fn run<E: Endpoint>(endpoint: E, app: Arc<App>) -> Result<(), Error> {
+    let on = |name: &str| std::env::var_os(name).is_some();
+    #[cfg(feature = "lambda")]
+    if on("AWS_LAMBDA_RUNTIME_API") && !on("VERCEL_IPC_PATH") && !on("VERCEL_DEV") {
+        return lambda::run(endpoint, app).await;
+    }
+    // Without a host this is plain HTTP on 127.0.0.1:$VERCEL_DEV_PORT, or 3000.
+    #[cfg(feature = "vercel")]
+    return vercel::run(endpoint, app).await;
+    #[cfg(not(feature = "vercel"))]
+    {
+        let _ = (endpoint, app, on);
+        Err("this build runs on AWS Lambda only".into())
+    }
+}
+
+/// Answers one request and turns a panic into the endpoint's last word, so that one bad request
+/// takes neither its caller's answer nor the process with it.
+pub async fn guarded<E: Endpoint>(
+    endpoint: E,
+    app: Arc<App>,
+    request: Request<Bytes>,
+) -> Response<Bytes> {
+    let answer = AssertUnwindSafe(endpoint.answer(&app, request)).catch_unwind().await;
+    answer.unwrap_or_else(|_| endpoint.last_word(&app))
+}

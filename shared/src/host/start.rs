@@ -1,0 +1,59 @@
+//! What a process needs before it can answer: settings, store, client.
+
+use std::sync::Arc;
+
+use tracing::{error, warn};
+
+use crate::endpoint::App;
+use crate::net;
+use crate::ports::System;
+use crate::settings::{Connect, Settings, StoreUrl, Token};
+use crate::store::{Absent, Store};
+
+use super::Error;
+
+/// Builds everything from the environment. Problems of the settings do not stop it: the endpoints
+/// say what is wrong with each request, voice in words for a person.
+pub fn app(var: &dyn Fn(&str) -> Option<String>) -> Result<App, Error> {
+    let settings = Settings::parse(var);
+    announce(&settings);
+    let store = open_store(&settings);
+    let http = net::client()?;
+    Ok(App::new(settings, store, http, Arc::new(System), Arc::new(System)))
+}
+
+/// Opens the store of the settings, or one that fails every request and says why.
+pub fn open_store(settings: &Settings) -> Arc<dyn Store> {
+    let opened: Result<Arc<dyn Store>, String> = match &settings.store {
+        None => Err("no store is configured".to_owned()),
+        #[cfg(feature = "sqlite")]
+        Some(StoreUrl::Sqlite(path)) => {
+            crate::store::Sqlite::open(path, settings.calling.retention_days)
+                .map(|store| Arc::new(store) as Arc<dyn Store>)
+                .map_err(|error| error.to_string())
+        }
+        #[cfg(not(feature = "sqlite"))]
+        Some(StoreUrl::Sqlite(_)) => Err("this build does not carry SQLite".to_owned()),
+    };
+    opened.unwrap_or_else(|why| {
+        error!(service = "store", why, "the store could not be opened");
+        Arc::new(Absent(why))
+    })
+}
+
+/// What whoever deploys this should know at once.
+fn announce(settings: &Settings) {
+    for problem in &settings.problems {
+        error!(variable = problem.name, problem = problem.what, "misconfigured");
+    }
+    if settings.elevenlabs.as_ref().is_some_and(|agent| agent.connect == Connect::SignedUrl) {
+        warn!(
+            "ELEVENLABS_CONNECT=signed-url: Twilio drops the query of a Stream url and with it the signature, so live calls end after a second with error 31921; use register-call"
+        );
+    }
+    if settings.host.is_deployed() && matches!(settings.access.token, Token::Unset) {
+        warn!(
+            "MAKE_CALL_TOKEN is not set: the Origin check stops other sites, not a person with curl, and this version has no limits yet"
+        );
+    }
+}

@@ -1,0 +1,90 @@
+//! The one HTTP client of a function.
+//!
+//! rustls with ring and the webpki roots: aws-lc-rs would cost 45 to 85 ms of CPU on the first
+//! handshake of every cold start, and reading the system's certificates 4 to 5 ms
+//! (`performance.md` 3). Connections are kept alive; redirects are never followed, because a
+//! redirected dial would be a second dial and a redirected download would carry our credentials.
+
+use std::error::Error as _;
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+use reqwest::redirect::Policy;
+use rustls::{ClientConfig, RootCertStore};
+
+/// How long a connection, TLS included, may take to stand.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
+
+/// Builds the client. Fails only if the TLS settings contradict each other.
+pub fn client() -> Result<reqwest::Client, String> {
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let roots = RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
+    let tls = ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .map_err(|error| error.to_string())?
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    reqwest::Client::builder()
+        .tls_backend_preconfigured(tls)
+        .connect_timeout(CONNECT_TIMEOUT)
+        .redirect(Policy::none())
+        // A proxy variable meant for somebody's shell must not see our credentials.
+        .no_proxy()
+        .user_agent(concat!("close-loop/", env!("CARGO_PKG_VERSION")))
+        .build()
+        .map_err(|error| describe(&error))
+}
+
+/// What went wrong, without the URL, which may be signed or hold a number.
+#[must_use]
+pub fn describe(error: &reqwest::Error) -> String {
+    let kind = if error.is_timeout() {
+        "timeout"
+    } else if error.is_connect() {
+        "connection failed"
+    } else {
+        "request failed"
+    };
+    let mut innermost = error.source();
+    while let Some(deeper) = innermost.and_then(|source| source.source()) {
+        innermost = Some(deeper);
+    }
+    innermost.map_or_else(|| kind.to_owned(), |cause| format!("{kind}: {cause}"))
+}
+
+/// Why an answer could not be read.
+#[derive(Debug)]
+pub enum ReadError {
+    /// The connection broke, or time ran out.
+    Broken(String),
+    /// More than we are willing to hold.
+    TooLarge,
+}
+
+impl fmt::Display for ReadError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Broken(why) => f.write_str(why),
+            Self::TooLarge => f.write_str("the answer is too large"),
+        }
+    }
+}
+
+/// Reads a body of at most `limit` bytes.
+pub async fn read_limited(
+    mut response: reqwest::Response,
+    limit: usize,
+) -> Result<Bytes, ReadError> {
+    let mut body = BytesMut::new();
+    while let Some(chunk) =
+        response.chunk().await.map_err(|error| ReadError::Broken(describe(&error)))?
+    {
+        if body.len() + chunk.len() > limit {
+            return Err(ReadError::TooLarge);
+        }
+        body.extend_from_slice(&chunk);
+    }
+    Ok(body.freeze())
+}

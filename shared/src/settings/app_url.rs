@@ -1,0 +1,146 @@
+//! The addresses in the settings: our own, the other sides', and the pages' origins.
+
+use std::net::IpAddr;
+
+use reqwest::Url;
+
+use super::env::Env;
+
+/// Our public base, `NEXT_PUBLIC_APP_URL`, without a trailing slash.
+///
+/// Kept as written otherwise: the signature covers the exact string (`twilio.md` 2.4).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AppUrl {
+    base: String,
+    authority_length: usize,
+    origin: Origin,
+}
+
+impl AppUrl {
+    /// Parses an http or https base without query and fragment.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        let base = text.trim().trim_end_matches('/');
+        let url = http_url(base)?;
+        let authority_start = base.find("://").map_or(0, |at| at + 3);
+        let path = base[authority_start..].find('/');
+        let authority_length = path.map_or(base.len(), |at| authority_start + at);
+        Ok(Self { base: base.to_owned(), authority_length, origin: Origin::of(&url) })
+    }
+
+    /// `https://host/maybe/a/path`.
+    #[must_use]
+    pub fn base(&self) -> &str {
+        &self.base
+    }
+
+    /// `https://host`, as written.
+    #[must_use]
+    pub fn authority(&self) -> &str {
+        &self.base[..self.authority_length]
+    }
+
+    /// `/maybe/a/path`, or nothing.
+    #[must_use]
+    pub fn path(&self) -> &str {
+        &self.base[self.authority_length..]
+    }
+
+    /// What a browser sends as `Origin` from our own pages.
+    #[must_use]
+    pub fn origin(&self) -> &Origin {
+        &self.origin
+    }
+}
+
+/// An origin, normalised as browsers do: lower case, no default port.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Origin(String);
+
+impl Origin {
+    /// Parses `https://host[:port]`.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        let url = http_url(text)?;
+        if url.path() == "/" { Ok(Self::of(&url)) } else { Err(ORIGIN.to_owned()) }
+    }
+
+    fn of(url: &Url) -> Self {
+        Self(url.origin().ascii_serialization())
+    }
+
+    /// Whether a browser's `Origin` header names this one.
+    #[must_use]
+    pub fn matches(&self, header: &str) -> bool {
+        self.0 == header
+    }
+}
+
+/// Where the other side lives, without a trailing slash.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BaseUrl(String);
+
+impl BaseUrl {
+    /// Parses a base; plain http only to this very machine, because credentials travel there.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        let base = text.trim().trim_end_matches('/');
+        let url = http_url(base)?;
+        if url.scheme() == "http" && !is_local(&url) {
+            return Err("must be https".to_owned());
+        }
+        Ok(Self(base.to_owned()))
+    }
+
+    /// The base.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// Whether this is the real Twilio, which cannot reach a laptop.
+    #[must_use]
+    pub fn is_twilios(&self) -> bool {
+        let host = Url::parse(&self.0).ok().and_then(|url| url.host_str().map(str::to_owned));
+        host.is_some_and(|host| host == "twilio.com" || host.ends_with(".twilio.com"))
+    }
+}
+
+const ORIGIN: &str = "must be origins such as https://app.example";
+
+fn http_url(text: &str) -> Result<Url, String> {
+    let url = Url::parse(text).map_err(|_| "must be an absolute https URL".to_owned())?;
+    let is_http = matches!(url.scheme(), "http" | "https") && url.has_host();
+    // The signature covers the text, so what a parser would quietly repair is refused.
+    let is_plain = text.bytes().all(|b| b.is_ascii_graphic()) && !text.contains('\\');
+    if is_http && is_plain && url.query().is_none() && url.fragment().is_none() {
+        Ok(url)
+    } else {
+        Err("must be an absolute https URL without query and fragment".to_owned())
+    }
+}
+
+fn is_local(url: &Url) -> bool {
+    let host = url.host_str().unwrap_or_default();
+    let ip = host.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>();
+    ip.map_or(host == "localhost" || host.ends_with(".localhost"), |ip| ip.is_loopback())
+}
+
+/// Reads `NEXT_PUBLIC_APP_URL`. `reaches_twilio`: the real Twilio is going to call it.
+pub(super) fn app_url(env: &mut Env<'_>, reaches_twilio: bool) -> Option<AppUrl> {
+    env.required("NEXT_PUBLIC_APP_URL", |text| {
+        let app_url = AppUrl::parse(text)?;
+        let url = http_url(app_url.base())?;
+        if reaches_twilio {
+            if is_local(&url) {
+                return Err(
+                    "is on this machine, where Twilio cannot call it: use a tunnel".to_owned()
+                );
+            }
+            if url.scheme() != "https" {
+                return Err("must be https".to_owned());
+            }
+            if url.host_str().unwrap_or_default().contains('_') {
+                return Err("has an underscore in its host, which Twilio refuses".to_owned());
+            }
+        }
+        Ok(app_url)
+    })
+}

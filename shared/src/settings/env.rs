@@ -1,0 +1,102 @@
+//! Reading variables one by one and remembering what was wrong with each.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::ops::RangeInclusive;
+
+/// What is wrong with one variable. Never holds its value.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Problem {
+    /// The variable.
+    pub name: String,
+    /// What it must be.
+    pub what: String,
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.name, self.what)
+    }
+}
+
+/// The environment as far as it has been read.
+pub(super) struct Env<'a> {
+    var: &'a dyn Fn(&str) -> Option<String>,
+    /// One problem a name, in the order of the names.
+    problems: BTreeMap<String, String>,
+}
+
+impl<'a> Env<'a> {
+    pub(super) fn new(var: &'a dyn Fn(&str) -> Option<String>) -> Self {
+        Self { var, problems: BTreeMap::new() }
+    }
+
+    /// A variable that is set to something; empty counts as unset, as hosts' forms leave it so.
+    pub(super) fn get(&self, name: &str) -> Option<String> {
+        (self.var)(name).filter(|value| !value.trim().is_empty())
+    }
+
+    pub(super) fn problem(&mut self, name: &str, what: impl Into<String>) {
+        self.problems.entry(name.to_owned()).or_insert_with(|| what.into());
+    }
+
+    pub(super) fn optional<T>(
+        &mut self,
+        name: &str,
+        parse: impl FnOnce(&str) -> Result<T, String>,
+    ) -> Option<T> {
+        match parse(&self.get(name)?) {
+            Ok(value) => Some(value),
+            Err(what) => {
+                self.problem(name, what);
+                None
+            }
+        }
+    }
+
+    pub(super) fn required<T>(
+        &mut self,
+        name: &str,
+        parse: impl FnOnce(&str) -> Result<T, String>,
+    ) -> Option<T> {
+        if self.get(name).is_none() {
+            self.problem(name, "is missing");
+        }
+        self.optional(name, parse)
+    }
+
+    /// A whole number with a default; out of range is a problem, and the default stands meanwhile.
+    pub(super) fn number(&mut self, name: &str, default: u32, range: RangeInclusive<u32>) -> u32 {
+        let parse = |text: &str| {
+            let number = text.trim().parse().ok().filter(|number| range.contains(number));
+            let (low, high) = (range.start(), range.end());
+            number.ok_or(format!("must be a whole number from {low} to {high}"))
+        };
+        self.optional(name, parse).unwrap_or(default)
+    }
+
+    /// Any value but empty, `0`, `false`, `off` or `no`.
+    pub(super) fn flag(&self, name: &str) -> bool {
+        self.get(name).is_some_and(|value| {
+            let value = value.trim().to_ascii_lowercase();
+            !matches!(value.as_str(), "0" | "false" | "off" | "no")
+        })
+    }
+
+    /// Comma-separated values, each parsed.
+    pub(super) fn list<T>(
+        &mut self,
+        name: &str,
+        parse: impl Fn(&str) -> Result<T, String>,
+    ) -> Vec<T> {
+        let all = |text: &str| {
+            let parts = text.split(',').map(str::trim).filter(|part| !part.is_empty());
+            parts.map(&parse).collect()
+        };
+        self.optional(name, all).unwrap_or_default()
+    }
+
+    pub(super) fn into_problems(self) -> Vec<Problem> {
+        self.problems.into_iter().map(|(name, what)| Problem { name, what }).collect()
+    }
+}

@@ -1,0 +1,172 @@
+//! Settings: the environment, parsed once into typed values (`interface.md` section 2).
+//!
+//! Nothing is missing twice: every problem of every variable is collected, so that one answer names
+//! them all. A name is shown, a value never.
+
+mod app_url;
+mod elevenlabs;
+mod env;
+mod host;
+mod secret;
+mod store_url;
+mod twilio;
+mod voice;
+
+pub use app_url::{AppUrl, BaseUrl, Origin};
+pub use elevenlabs::{Connect, ElevenLabs};
+pub use env::Problem;
+pub use host::Host;
+pub use secret::Secret;
+pub use store_url::StoreUrl;
+pub use voice::{Apologies, Apology, Voice};
+
+use crate::call::E164;
+use crate::twilio::{Account, Verifier};
+
+use env::Env;
+
+/// Everything the functions are told from outside.
+#[derive(Debug)]
+pub struct Settings {
+    /// Which host we run on.
+    pub host: Host,
+    /// The public base of the webhooks.
+    pub app_url: Option<AppUrl>,
+    /// Checks webhooks; none without an auth token.
+    pub verifier: Option<Verifier>,
+    /// For REST calls.
+    pub twilio: Option<Account>,
+    /// Our own number.
+    pub phone_number: Option<E164>,
+    /// The agent.
+    pub elevenlabs: Option<ElevenLabs>,
+    /// Where calls are kept.
+    pub store: Option<StoreUrl>,
+    /// Who may dial and read.
+    pub access: Access,
+    /// Defaults and bounds of a call.
+    pub calling: Calling,
+    /// What voice answers, and how fast.
+    pub voice: Voice,
+    /// Every variable that is missing or malformed.
+    pub problems: Vec<Problem>,
+}
+
+/// Who may dial and read.
+#[derive(Debug)]
+pub struct Access {
+    /// `MAKE_CALL_TOKEN`.
+    pub token: Token,
+    /// `ALLOWED_ORIGINS`, beyond the app URL's own.
+    pub allowed_origins: Vec<Origin>,
+}
+
+/// Whether a token guards dialling and reading.
+#[derive(Debug)]
+pub enum Token {
+    /// Set to something that is no token. Nobody gets in: an open door would be the worse mistake.
+    Malformed,
+    /// Every request must show this one.
+    Set(Secret),
+    /// Not set: the origin decides.
+    Unset,
+}
+
+/// Defaults and bounds of a call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Calling {
+    /// `RECORD_CALLS`.
+    pub record_calls: bool,
+    /// `CALL_TIME_LIMIT_SECONDS`: default and maximum of `timeLimit`.
+    pub time_limit_seconds: u32,
+    /// `CALL_RETENTION_DAYS`.
+    pub retention_days: u32,
+}
+
+/// What a dial needs, all of it there.
+#[derive(Clone, Copy, Debug)]
+pub struct DialSettings<'a> {
+    /// The public base of the webhooks.
+    pub app_url: &'a AppUrl,
+    /// For `Calls.json`.
+    pub twilio: &'a Account,
+    /// Our own number.
+    pub phone_number: &'a E164,
+}
+
+/// Settings that bound the bill and are not honoured yet: whoever sets one relies on it, so we
+/// refuse to dial rather than dial unprotected.
+const NOT_HONOURED_YET: [&str; 9] = [
+    "CALL_ALLOWED_PREFIXES",
+    "CALL_BLOCKLIST",
+    "CALL_COOLDOWN_SECONDS",
+    "CALL_MAX_CONCURRENT",
+    "CALL_MAX_PER_DAY",
+    "CALL_MAX_PER_DESTINATION_PER_DAY",
+    "CALL_PAUSED",
+    "CALL_QUIET_HOURS",
+    "CALL_RATE_PER_CLIENT",
+];
+
+impl Settings {
+    /// Reads them through `var`, which gives a variable's value by its name.
+    pub fn parse(var: &dyn Fn(&str) -> Option<String>) -> Self {
+        let mut env = Env::new(var);
+        let host = Host::detect(&env);
+        let twilio = twilio::account(&mut env);
+        let reaches_twilio = twilio.as_ref().is_none_or(|account| account.api_url.is_twilios());
+        let app_url = app_url::app_url(&mut env, reaches_twilio);
+        let access = Access {
+            token: match env.optional("MAKE_CALL_TOKEN", secret::token) {
+                Some(token) => Token::Set(token),
+                None if env.get("MAKE_CALL_TOKEN").is_some() => Token::Malformed,
+                None => Token::Unset,
+            },
+            allowed_origins: env.list("ALLOWED_ORIGINS", Origin::parse),
+        };
+        let calling = Calling {
+            record_calls: env.flag("RECORD_CALLS"),
+            time_limit_seconds: env.number("CALL_TIME_LIMIT_SECONDS", 900, 1..=14_400),
+            retention_days: env.number("CALL_RETENTION_DAYS", 30, 1..=3650),
+        };
+        for name in NOT_HONOURED_YET {
+            let paused_off = name == "CALL_PAUSED" && !env.flag(name);
+            if env.get(name).is_some() && !paused_off {
+                env.problem(
+                    name,
+                    "is not honoured by this version yet, so nothing is dialled while it is set",
+                );
+            }
+        }
+        Self {
+            app_url,
+            verifier: twilio::verifier(&mut env),
+            phone_number: env.required("TWILIO_PHONE_NUMBER", |text| {
+                E164::parse(text)
+                    .map_err(|_| "must be a phone number such as +12125550100".to_owned())
+            }),
+            elevenlabs: elevenlabs::elevenlabs(&mut env),
+            store: store_url::store(&mut env, host),
+            voice: voice::voice(&mut env),
+            host,
+            twilio,
+            access,
+            calling,
+            problems: env.into_problems(),
+        }
+    }
+
+    /// What a dial needs, or every problem there is: a call that rings and cannot be answered by
+    /// the agent is worse than none.
+    pub fn for_dialling(&self) -> Result<DialSettings<'_>, &[Problem]> {
+        match (&self.app_url, &self.twilio, &self.phone_number) {
+            (Some(app_url), Some(twilio), Some(phone_number)) if self.problems.is_empty() => {
+                Ok(DialSettings { app_url, twilio, phone_number })
+            }
+            _ => Err(&self.problems),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

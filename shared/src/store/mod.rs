@@ -1,0 +1,78 @@
+//! The store as a narrow port: what the functions need to remember, as single atomic operations.
+//!
+//! Every operation is one idempotent upsert or one read, so that DynamoDB can do each in one
+//! unconditional `UpdateItem`, Redis in one `MULTI` and SQLite in one `BEGIN IMMEDIATE`
+//! (`stores.md`). What an endpoint decides, it decides from the reply of the write, never from a
+//! read after it. Every clock is the caller's: `now` is passed in, and each read compares the
+//! expiry itself.
+
+mod absent;
+mod record;
+#[cfg(feature = "sqlite")]
+mod sqlite;
+
+use std::pin::Pin;
+
+pub use absent::Absent;
+pub use record::{Claim, Lookup, Nonce, Observed, Record, StoreError};
+#[cfg(feature = "sqlite")]
+pub use sqlite::Sqlite;
+
+use crate::call::{CallRef, Intent, Observation, Timestamp};
+
+/// What every operation returns: boxed, so that a store can be chosen at run time.
+pub type StoreFuture<'a, T> = Pin<Box<dyn Future<Output = Result<T, StoreError>> + Send + 'a>>;
+
+/// Dialling: the intent is on record before a phone can ring.
+pub trait Dials: Send + Sync {
+    /// Writes the intent under its `callId`. Twilio is asked only after this returned `Ok`.
+    fn begin<'a>(&'a self, intent: &'a Intent, now: Timestamp) -> StoreFuture<'a, ()>;
+}
+
+/// Recording what happened.
+pub trait Observations: Send + Sync {
+    /// Adds one observation to a call, creating the call if need be, and links the call's two
+    /// names if both are given: after this a load by either finds it.
+    ///
+    /// Idempotent: the first body under a key wins. The answer tells what was there before.
+    fn observe<'a>(
+        &'a self,
+        call: &'a CallRef,
+        seen: &'a Observation,
+        now: Timestamp,
+    ) -> StoreFuture<'a, Observed>;
+}
+
+/// Reading calls back.
+pub trait Calls: Send + Sync {
+    /// The call by either of its names, consistently: a write that was answered is seen.
+    fn load<'a>(&'a self, by: &'a Lookup, now: Timestamp) -> StoreFuture<'a, Option<Record>>;
+
+    /// The newest calls first, at most `limit` of them.
+    fn recent(&self, limit: u32, now: Timestamp) -> StoreFuture<'_, Vec<Record>>;
+}
+
+/// Voice's guard against a second registered conversation for one `CallSid`.
+pub trait Answers: Send + Sync {
+    /// Claims the right to answer, or tells what was answered. Asked again with the same nonce
+    /// (a lost reply) the answer is the same.
+    fn claim<'a>(
+        &'a self,
+        call: &'a CallRef,
+        nonce: &'a Nonce,
+        now: Timestamp,
+    ) -> StoreFuture<'a, Claim>;
+
+    /// Keeps the TwiML that every repeated webhook will get, and adds the observation of it.
+    fn answer<'a>(
+        &'a self,
+        call: &'a CallRef,
+        twiml: &'a str,
+        seen: &'a Observation,
+        now: Timestamp,
+    ) -> StoreFuture<'a, ()>;
+}
+
+/// Everything a store can do. Endpoints ask for the narrow traits.
+pub trait Store: Dials + Observations + Calls + Answers {}
+impl<T: Dials + Observations + Calls + Answers> Store for T {}

@@ -1,0 +1,145 @@
+//! The rows: one call, its observations, its answer.
+
+use rusqlite::types::Type;
+use rusqlite::{Error, OptionalExtension, Result, Transaction, params};
+
+use crate::call::{CallId, CallRef, CallSid, Observation, Timestamp};
+use crate::store::{Lookup, Record};
+
+/// Finds the call by whichever of its names is known, or creates it, and links its two names.
+pub(super) fn create(
+    tx: &Transaction<'_>,
+    call: &CallRef,
+    now: Timestamp,
+    expires_at: i64,
+) -> Result<i64> {
+    // What has expired must not be found again, and this is the only place that sweeps.
+    tx.prepare_cached("DELETE FROM call WHERE expires_at <= ?1")?.execute([now.as_millis()])?;
+    let call_id = call.call_id().map(CallId::as_str);
+    let call_sid = call.call_sid().map(CallSid::as_str);
+    let by_id = row_of(tx, "SELECT id FROM call WHERE call_id = ?1", call_id)?;
+    let by_sid = row_of(tx, "SELECT id FROM call WHERE call_sid = ?1", call_sid)?;
+    match (by_id, by_sid) {
+        (None, None) => {
+            tx.prepare_cached(
+                "INSERT INTO call (call_id, call_sid, created_at, expires_at)
+                 VALUES (?1, ?2, ?3, ?4)",
+            )?
+            .execute(params![call_id, call_sid, now.as_millis(), expires_at])?;
+            Ok(tx.last_insert_rowid())
+        }
+        (Some(id), Some(other)) if id != other => merge(tx, id, other),
+        (Some(id), _) | (None, Some(id)) => {
+            tx.prepare_cached(
+                "UPDATE call SET call_id = ifnull(call_id, ?2), call_sid = ifnull(call_sid, ?3)
+                 WHERE id = ?1 AND (call_id IS NULL OR call_sid IS NULL)",
+            )?
+            .execute(params![id, call_id, call_sid])?;
+            Ok(id)
+        }
+    }
+}
+
+fn row_of(tx: &Transaction<'_>, sql: &str, name: Option<&str>) -> Result<Option<i64>> {
+    let Some(name) = name else { return Ok(None) };
+    tx.prepare_cached(sql)?.query_row([name], |row| row.get(0)).optional()
+}
+
+/// Two rows turned out to be one call: a callback without our `callId` came before the link. The
+/// set only grows, so joining is a union. A row that has both its names already is left alone.
+fn merge(tx: &Transaction<'_>, ours: i64, named: i64) -> Result<i64> {
+    let free: bool = tx.query_row(
+        "SELECT (SELECT call_sid IS NULL FROM call WHERE id = ?1)
+            AND (SELECT call_id IS NULL FROM call WHERE id = ?2)",
+        [ours, named],
+        |row| row.get(0),
+    )?;
+    if free {
+        let sid: String =
+            tx.query_row("SELECT call_sid FROM call WHERE id = ?1", [named], |row| row.get(0))?;
+        tx.execute("UPDATE OR IGNORE observation SET call = ?1 WHERE call = ?2", [ours, named])?;
+        tx.execute("UPDATE OR IGNORE answer SET call = ?1 WHERE call = ?2", [ours, named])?;
+        tx.execute("DELETE FROM call WHERE id = ?1", [named])?;
+        tx.execute("UPDATE call SET call_sid = ?2 WHERE id = ?1", params![ours, sid])?;
+    }
+    Ok(ours)
+}
+
+/// Adds an observation; `true` if its key is new.
+pub(super) fn insert(tx: &Transaction<'_>, call: i64, seen: &Observation) -> Result<bool> {
+    let body = serde_json::to_string(seen)
+        .map_err(|error| Error::ToSqlConversionFailure(Box::new(error)))?;
+    let rows = tx
+        .prepare_cached(
+            "INSERT INTO observation (call, key, body) VALUES (?1, ?2, ?3) ON CONFLICT DO NOTHING",
+        )?
+        .execute(params![call, seen.key(), body])?;
+    Ok(rows == 1)
+}
+
+/// Everything known of a call.
+pub(super) fn record(tx: &Transaction<'_>, call: i64) -> Result<Record> {
+    let (call_id, call_sid) = tx
+        .prepare_cached("SELECT call_id, call_sid FROM call WHERE id = ?1")?
+        .query_row([call], |row| {
+            Ok((row.get::<_, Option<String>>(0)?, row.get::<_, Option<String>>(1)?))
+        })?;
+    let observations = tx
+        .prepare_cached("SELECT body FROM observation WHERE call = ?1 ORDER BY key")?
+        .query_map([call], |row| parse_body(&row.get::<_, String>(0)?))?
+        .collect::<Result<_>>()?;
+    Ok(Record {
+        call_id: call_id.and_then(|text| CallId::parse(&text).ok()),
+        call_sid: call_sid.and_then(|text| CallSid::parse(&text).ok()),
+        observations,
+    })
+}
+
+fn parse_body(body: &str) -> Result<Observation> {
+    serde_json::from_str(body)
+        .map_err(|error| Error::FromSqlConversionFailure(0, Type::Text, Box::new(error)))
+}
+
+/// The row of a call that has not expired.
+pub(super) fn find(tx: &Transaction<'_>, by: &Lookup, now: Timestamp) -> Result<Option<i64>> {
+    let (sql, name) = match by {
+        Lookup::CallId(id) => {
+            ("SELECT id FROM call WHERE call_id = ?1 AND expires_at > ?2", id.as_str())
+        }
+        Lookup::CallSid(sid) => {
+            ("SELECT id FROM call WHERE call_sid = ?1 AND expires_at > ?2", sid.as_str())
+        }
+    };
+    tx.prepare_cached(sql)?.query_row(params![name, now.as_millis()], |row| row.get(0)).optional()
+}
+
+/// The newest calls that have not expired.
+pub(super) fn newest(tx: &Transaction<'_>, limit: u32, now: Timestamp) -> Result<Vec<i64>> {
+    tx.prepare_cached(
+        "SELECT id FROM call WHERE expires_at > ?1 ORDER BY created_at DESC, id DESC LIMIT ?2",
+    )?
+    .query_map(params![now.as_millis(), limit], |row| row.get(0))?
+    .collect()
+}
+
+/// Claims the answer if nobody has; tells the owner and the TwiML, if any.
+pub(super) fn claim(
+    tx: &Transaction<'_>,
+    call: i64,
+    nonce: &str,
+) -> Result<(String, Option<String>)> {
+    tx.prepare_cached("INSERT INTO answer (call, owner) VALUES (?1, ?2) ON CONFLICT DO NOTHING")?
+        .execute(params![call, nonce])?;
+    tx.prepare_cached("SELECT owner, twiml FROM answer WHERE call = ?1")?
+        .query_row([call], |row| Ok((row.get(0)?, row.get(1)?)))
+}
+
+/// Keeps the TwiML; the first one wins, and a claim is not needed (the store was down then).
+pub(super) fn keep_twiml(tx: &Transaction<'_>, call: i64, twiml: &str) -> Result<()> {
+    tx.prepare_cached(
+        "INSERT INTO answer (call, owner, twiml) VALUES (?1, '', ?2)
+         ON CONFLICT DO UPDATE SET twiml = ifnull(twiml, excluded.twiml)",
+    )?
+    .execute(params![call, twiml])
+    .map(|_| ())
+}

@@ -1,0 +1,22 @@
+//! Twilio: what it sends us, what we send it, and what its errors mean (`twilio.md`).
+
+mod callback;
+mod create_call;
+mod explain;
+mod form;
+mod recordings;
+mod rest;
+mod signature;
+mod twiml;
+mod webhook_urls;
+
+pub use callback::{NotACallback, VoiceRequest, recording_callback, status_callback};
+pub use create_call::{create_call_form, created_call};
+pub use explain::{Explanation, explain, more_info};
+pub use form::Form;
+pub use recordings::{AudioFormat, ByteRange, FetchError, Media, RANGE_LIMIT, fetch_recording};
+pub use rest::{Account, Credentials, DialError, create_call};
+pub use signature::{BadSignature, Verifier};
+pub(crate) use twiml::is_xml_text;
+pub use twiml::{ConnectStream, NotTwiml, RegisteredTwiml, say_and_hang_up};
+pub use webhook_urls::{WebhookUrls, requested_url};

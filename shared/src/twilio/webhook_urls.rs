@@ -1,0 +1,101 @@
+//! The URLs we hand to Twilio, and the URL a request of Twilio's was sent to.
+
+use http::Uri;
+
+use crate::call::CallId;
+use crate::settings::AppUrl;
+
+/// Two more tries on connection failure, read timeout and 5xx, so that a short outage of the store
+/// loses no callback (`twilio.md` 3.1). A fragment: Twilio neither sends nor signs it.
+const RETRIES: &str = "#rc=2&rp=ct,rt,5xx";
+
+/// The webhooks of one call. Our `callId` is in every query, so that any callback finds its call
+/// even if Twilio's REST answer is lost.
+#[derive(Clone, Debug)]
+pub struct WebhookUrls<'a> {
+    app_url: &'a AppUrl,
+    query: String,
+}
+
+impl<'a> WebhookUrls<'a> {
+    /// The webhooks of the call with this id; of a call that rang us, none is known.
+    #[must_use]
+    pub fn new(app_url: &'a AppUrl, call_id: Option<&CallId>) -> Self {
+        let query = call_id.map(|id| format!("?callId={id}")).unwrap_or_default();
+        Self { app_url, query }
+    }
+
+    /// Asked for TwiML when the call is answered. No retries: 15 s are all there is.
+    #[must_use]
+    pub fn voice(&self) -> String {
+        format!("{}/api/twilio/voice{}", self.app_url.base(), self.query)
+    }
+
+    /// Call progress, and the asynchronous result of answering machine detection.
+    #[must_use]
+    pub fn status(&self) -> String {
+        format!("{}/api/twilio/status{}{RETRIES}", self.app_url.base(), self.query)
+    }
+
+    /// Recording progress.
+    #[must_use]
+    pub fn recording(&self) -> String {
+        format!("{}/api/twilio/recording{}{RETRIES}", self.app_url.base(), self.query)
+    }
+
+    /// A spoken apology as a static file, for when voice itself cannot be reached.
+    #[must_use]
+    pub fn fallback(&self) -> String {
+        format!("{}/apology.xml", self.app_url.base())
+    }
+}
+
+/// The URL Twilio signed: the configured base plus the raw path and query as received. A base with
+/// a path (`https://host/Prod`) may or may not be part of what the host shows us.
+#[must_use]
+pub fn requested_url(app_url: &AppUrl, uri: &Uri) -> String {
+    let raw = uri.path_and_query().map_or("/", |path| path.as_str());
+    let prefix = app_url.path();
+    let includes_prefix =
+        !prefix.is_empty() && raw.strip_prefix(prefix).is_some_and(|rest| rest.starts_with('/'));
+    let base = if includes_prefix { app_url.authority() } else { app_url.base() };
+    format!("{base}{raw}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn requested(base: &str, uri: &str) -> String {
+        requested_url(&AppUrl::parse(base).unwrap(), &uri.parse().unwrap())
+    }
+
+    #[test]
+    fn the_host_a_request_claims_to_be_for_never_counts() {
+        let uri = "https://evil.example/api/twilio/voice?callId=1&x=%20";
+        let expected = "https://app.example/api/twilio/voice?callId=1&x=%20";
+        assert_eq!(requested("https://app.example", uri), expected);
+        assert_eq!(requested("https://app.example/", uri), expected);
+        assert_eq!(requested("https://app.example", "/api/twilio/voice?callId=1&x=%20"), expected);
+    }
+
+    #[test]
+    fn a_base_with_a_path_is_not_doubled() {
+        let expected = "https://app.example/Prod/api/twilio/voice";
+        assert_eq!(requested("https://app.example/Prod/", "/Prod/api/twilio/voice"), expected);
+        assert_eq!(requested("https://app.example/Prod", "/api/twilio/voice"), expected);
+        let other = "https://app.example/Prod/Production/x";
+        assert_eq!(requested("https://app.example/Prod", "/Production/x"), other);
+    }
+
+    #[test]
+    fn callbacks_that_may_be_repeated_say_so_and_voice_does_not() {
+        let app_url = AppUrl::parse("https://app.example").unwrap();
+        let id = CallId::new([7; 16], false);
+        let urls = WebhookUrls::new(&app_url, Some(&id));
+        assert_eq!(urls.voice(), format!("https://app.example/api/twilio/voice?callId={id}"));
+        for url in [urls.status(), urls.recording()] {
+            assert!(url.ends_with(&format!("?callId={id}#rc=2&rp=ct,rt,5xx")), "{url}");
+        }
+    }
+}

@@ -1,0 +1,58 @@
+//! `/control`: faults and inbound calls by HTTP, for a page or a shell.
+
+use crate::{Faults, Simulators};
+use axum::{
+    Json, Router,
+    body::Bytes,
+    extract::State,
+    http::StatusCode,
+    response::{IntoResponse, Response},
+    routing::{get, post},
+};
+use serde::Deserialize;
+use serde_json::json;
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct Inbound {
+    from: String,
+    voice_url: String,
+    status_callback: Option<String>,
+}
+
+pub(crate) fn router(simulators: &Simulators) -> Router {
+    Router::new()
+        .route("/control", get(read).put(replace))
+        .route("/control/inbound", post(inbound))
+        .with_state(simulators.clone())
+}
+
+async fn read(State(simulators): State<Simulators>) -> Json<Faults> {
+    Json(simulators.faults())
+}
+
+async fn replace(State(simulators): State<Simulators>, body: Bytes) -> Response {
+    match serde_json::from_slice::<Faults>(&body) {
+        Ok(faults) => {
+            simulators.set_faults(faults.clone());
+            Json(faults).into_response()
+        }
+        Err(error) => bad_request(&error),
+    }
+}
+
+async fn inbound(State(simulators): State<Simulators>, body: Bytes) -> Response {
+    match serde_json::from_slice::<Inbound>(&body) {
+        Ok(call) => {
+            let sid =
+                simulators.ring_in(&call.from, &call.voice_url, call.status_callback.as_deref());
+            Json(json!({ "callSid": sid })).into_response()
+        }
+        Err(error) => bad_request(&error),
+    }
+}
+
+fn bad_request(error: &serde_json::Error) -> Response {
+    let body = Json(json!({ "error": error.to_string() }));
+    (StatusCode::BAD_REQUEST, body).into_response()
+}

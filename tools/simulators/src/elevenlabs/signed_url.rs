@@ -1,0 +1,64 @@
+//! `GET /v1/convai/conversation/get-signed-url`.
+
+use super::{
+    answers::{Refusal, faulty},
+    check_key, conversation_url, remember,
+};
+use crate::{ElevenLabsAnswer, Simulators};
+use axum::{
+    Json,
+    extract::{Query, State},
+    http::{HeaderMap, Method, Uri},
+    response::{IntoResponse as _, Response},
+};
+use serde::Deserialize;
+use serde_json::json;
+
+#[derive(Deserialize)]
+pub(crate) struct Parameters {
+    agent_id: Option<String>,
+    include_conversation_id: Option<bool>,
+}
+
+pub(crate) async fn handle(
+    State(simulators): State<Simulators>,
+    method: Method,
+    uri: Uri,
+    headers: HeaderMap,
+    Query(parameters): Query<Parameters>,
+) -> Result<Response, Refusal> {
+    remember(&simulators, &method, &uri, &headers, &[]);
+    check_key(&simulators, &headers)?;
+    let answer = faulty(&simulators).await?;
+    let Some(agent_id) = parameters.agent_id else {
+        let place = vec!["query", "agent_id"];
+        return Err(Refusal::Unprocessable(place, "Field required", "missing"));
+    };
+    if agent_id != simulators.config().agent_id {
+        return Err(Refusal::AgentNotFound);
+    }
+    let conversations = simulators.conversations();
+    let mut url = format!(
+        "{}?agent_id={agent_id}&conversation_signature={}",
+        conversation_url(&simulators),
+        conversations.signature()
+    );
+    if parameters.include_conversation_id == Some(true) {
+        // Part of the address, not a field of its own; and not one that a Twilio call can use.
+        let id = conversations.register();
+        conversations.begin(&id);
+        url.push_str(&format!("&conversation_id={id}"));
+    }
+    let body = json!({ "signed_url": url });
+    Ok(match answer {
+        ElevenLabsAnswer::Truncated => {
+            let whole = body.to_string();
+            whole
+                .chars()
+                .take(whole.chars().count() / 2)
+                .collect::<String>()
+                .into_response()
+        }
+        _ => Json(body).into_response(),
+    })
+}

@@ -1,0 +1,117 @@
+//! `Recordings/{RecordingSid}`: the media.
+
+use super::{API_VERSION, auth, errors::TwilioError};
+use crate::{RecordingFault, Simulators, audio::Format, recording_sid::Recorded, simulators::lock};
+use axum::{
+    extract::{Path, State},
+    http::{HeaderMap, HeaderValue, StatusCode, header},
+    response::{IntoResponse, Redirect, Response},
+};
+
+/// `GET Recordings/{RecordingSid}`, with `.wav`, `.mp3` or nothing.
+pub(crate) async fn fetch(
+    State(simulators): State<Simulators>,
+    Path((account_sid, file)): Path<(String, String)>,
+    headers: HeaderMap,
+) -> Result<Response, TwilioError> {
+    auth::check(simulators.config(), &headers, &account_sid)?;
+    let path = format!("/{API_VERSION}/Accounts/{account_sid}/Recordings/{file}");
+    let Some((recorded, format)) = find(&simulators, &file) else {
+        return Err(TwilioError::not_found(&path));
+    };
+    match simulators.faults().recording {
+        RecordingFault::Ok => Ok(media(recorded, format, &headers)),
+        RecordingFault::Gone => Err(TwilioError::not_found(&path)),
+        RecordingFault::IgnoresRange => Ok(media(recorded, format, &HeaderMap::new())),
+        RecordingFault::Redirect => {
+            let to = format!("{}/twilio/media/{file}", simulators.config().base_url);
+            Ok(Redirect::temporary(&to).into_response())
+        }
+        RecordingFault::ServerError => Err(TwilioError::internal()),
+        RecordingFault::Never => std::future::pending().await,
+    }
+}
+
+/// Where a redirect leads: a store that takes `Authorization` for an attack, as S3 does when its own
+/// signature is in the address already.
+pub(crate) async fn redirected(
+    State(simulators): State<Simulators>,
+    Path(file): Path<String>,
+    headers: HeaderMap,
+) -> Response {
+    if headers.contains_key(header::AUTHORIZATION) {
+        let message = "Only one auth mechanism allowed";
+        return (StatusCode::BAD_REQUEST, message).into_response();
+    }
+    match find(&simulators, &file) {
+        Some((recorded, format)) => media(recorded, format, &headers),
+        None => StatusCode::NOT_FOUND.into_response(),
+    }
+}
+
+/// A call of this process says how long its recording is; for older ones the SID does.
+fn find(simulators: &Simulators, file: &str) -> Option<(Recorded, Format)> {
+    let (sid, format) = match file.rsplit_once('.') {
+        Some((sid, "wav")) => (sid, Format::Wav),
+        Some((sid, "mp3")) => (sid, Format::Mp3),
+        Some(_) => return None,
+        None => (file, Format::Wav),
+    };
+    let mut recorded = Recorded::parse(sid)?;
+    let calls = simulators.calls();
+    if let Some(call) = calls.iter().find(|call| call.recording_sid == sid) {
+        // Not there before it is completed.
+        recorded.seconds = lock(&call.state).recorded?;
+    }
+    (recorded.seconds > 0).then_some((recorded, format))
+}
+
+fn media(recorded: Recorded, format: Format, headers: &HeaderMap) -> Response {
+    let len = format.len(recorded);
+    let range = headers
+        .get(header::RANGE)
+        .and_then(|value| value.to_str().ok())
+        .and_then(|value| parse_range(value, len));
+    let (status, start, end) = match range {
+        None => (StatusCode::OK, 0, len),
+        Some(Some((start, end))) => (StatusCode::PARTIAL_CONTENT, start, end),
+        Some(None) => {
+            let headers = [(header::CONTENT_RANGE, format!("bytes */{len}"))];
+            return (StatusCode::RANGE_NOT_SATISFIABLE, headers).into_response();
+        }
+    };
+    let mut response = (status, format.bytes(recorded, start, end)).into_response();
+    let headers = response.headers_mut();
+    headers.insert(
+        header::CONTENT_TYPE,
+        HeaderValue::from_static(format.content_type()),
+    );
+    headers.insert(header::ACCEPT_RANGES, HeaderValue::from_static("bytes"));
+    if status == StatusCode::PARTIAL_CONTENT {
+        let range = format!("bytes {start}-{}/{len}", end - 1);
+        if let Ok(range) = HeaderValue::from_str(&range) {
+            headers.insert(header::CONTENT_RANGE, range);
+        }
+    }
+    response
+}
+
+/// `None`: no range, or one to be ignored. `Some(None)`: outside. Else start and exclusive end.
+#[allow(clippy::option_option, reason = "three outcomes, as in RFC 9110")]
+fn parse_range(value: &str, len: usize) -> Option<Option<(usize, usize)>> {
+    let (first, last) = value.strip_prefix("bytes=")?.split_once('-')?;
+    if first.is_empty() {
+        let suffix: usize = last.parse().ok()?;
+        return Some((suffix > 0).then(|| (len.saturating_sub(suffix), len)));
+    }
+    let start: usize = first.parse().ok()?;
+    let end = if last.is_empty() {
+        len
+    } else {
+        last.parse::<usize>().ok()?.saturating_add(1).min(len)
+    };
+    if start >= len {
+        return Some(None);
+    }
+    (start < end).then_some(Some((start, end)))
+}
