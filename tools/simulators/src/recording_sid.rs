@@ -42,10 +42,6 @@ impl Recorded {
             matches!(channels, 1 | 2).then_some((channels, seconds))
         });
         let (channels, seconds) = known.unwrap_or((2, DEFAULT_SECONDS));
-        Some(Self {
-            chance,
-            channels,
-            seconds,
-        })
+        Some(Self { chance, channels, seconds })
     }
 }

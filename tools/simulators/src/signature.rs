@@ -40,9 +40,7 @@ pub fn signed_url(url: &str) -> String {
     };
     let end = rest.find(['/', '?']).unwrap_or(rest.len());
     let (authority, path) = rest.split_at(end);
-    let host_and_port = authority
-        .rsplit_once('@')
-        .map_or(authority, |(_user, host)| host);
+    let host_and_port = authority.rsplit_once('@').map_or(authority, |(_user, host)| host);
     let host = match host_and_port.rsplit_once(':') {
         Some((host, port))
             if scheme.eq_ignore_ascii_case("https")

@@ -38,9 +38,7 @@ impl Simulators {
     /// Two services that have seen nothing yet.
     #[must_use]
     pub fn new(mut config: Config) -> Self {
-        config
-            .base_url
-            .truncate(config.base_url.trim_end_matches('/').len());
+        config.base_url.truncate(config.base_url.trim_end_matches('/').len());
         Self {
             inner: Arc::new(Inner {
                 conversations: Conversations::new(config.seed),
@@ -106,9 +104,7 @@ impl Simulators {
     /// What Twilio's debugger would list for a call.
     #[must_use]
     pub fn notifications(&self, call_sid: &str) -> Vec<Notification> {
-        self.call(call_sid)
-            .map(|call| lock(&call.state).notifications.clone())
-            .unwrap_or_default()
+        self.call(call_sid).map(|call| lock(&call.state).notifications.clone()).unwrap_or_default()
     }
 
     /// Waits until a call is over and all its callbacks are delivered or given up. Returns at once
@@ -137,12 +133,8 @@ impl Simulators {
     /// A person rings our number: Twilio fetches `voice_url`, and tells `status_callback` when the call
     /// is over. Gives the CallSid. Must be called inside a tokio runtime.
     pub fn ring_in(&self, from: &str, voice_url: &str, status_callback: Option<&str>) -> String {
-        let options = CallOptions::inbound(
-            from,
-            &self.config().phone_number,
-            voice_url,
-            status_callback,
-        );
+        let options =
+            CallOptions::inbound(from, &self.config().phone_number, voice_url, status_callback);
         let call = self.add_call(options);
         let sid = call.sid.clone();
         self.start(call);
@@ -183,10 +175,7 @@ impl Simulators {
     }
 
     pub(crate) fn call(&self, sid: &str) -> Option<Arc<Call>> {
-        lock(&self.inner.calls)
-            .iter()
-            .find(|call| call.sid == sid)
-            .cloned()
+        lock(&self.inner.calls).iter().find(|call| call.sid == sid).cloned()
     }
 
     /// Newest first, as Twilio lists them.

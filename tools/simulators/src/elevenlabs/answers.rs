@@ -58,10 +58,9 @@ impl IntoResponse for Refusal {
                     "message": "Too many requests",
                 }),
             ),
-            Self::MethodNotAllowed => (
-                StatusCode::METHOD_NOT_ALLOWED,
-                Value::from("Method Not Allowed"),
-            ),
+            Self::MethodNotAllowed => {
+                (StatusCode::METHOD_NOT_ALLOWED, Value::from("Method Not Allowed"))
+            }
             Self::ServerError => {
                 let page = Html("<html><body><h1>Internal Server Error</h1></body></html>");
                 return (StatusCode::INTERNAL_SERVER_ERROR, page).into_response();

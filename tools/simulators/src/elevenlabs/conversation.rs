@@ -29,10 +29,7 @@ pub(crate) async fn handle(
         let Some((code, reason)) = converse(&simulators, &mut socket).await else {
             return;
         };
-        let frame = CloseFrame {
-            code,
-            reason: reason.into(),
-        };
+        let frame = CloseFrame { code, reason: reason.into() };
         // A peer that is gone already does not care.
         let _ = socket.send(Message::Close(Some(frame))).await;
         while let Some(Ok(_)) = socket.recv().await {}

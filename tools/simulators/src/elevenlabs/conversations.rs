@@ -14,9 +14,7 @@ impl Conversations {
     pub(crate) fn new(seed: u64) -> Self {
         Self {
             waiting: Mutex::default(),
-            chance: Mutex::new(StdRng::seed_from_u64(
-                seed.wrapping_mul(0xD6E8_FEB8_6659_FD93),
-            )),
+            chance: Mutex::new(StdRng::seed_from_u64(seed.wrapping_mul(0xD6E8_FEB8_6659_FD93))),
         }
     }
 
@@ -39,8 +37,6 @@ impl Conversations {
 
     fn letters(&self, count: usize) -> String {
         let mut chance = lock(&self.chance);
-        (0..count)
-            .map(|_| char::from(chance.sample(Alphanumeric)).to_ascii_lowercase())
-            .collect()
+        (0..count).map(|_| char::from(chance.sample(Alphanumeric)).to_ascii_lowercase()).collect()
     }
 }

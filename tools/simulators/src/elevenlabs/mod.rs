@@ -21,14 +21,8 @@ const CONVERSATION: &str = "/elevenlabs/v1/convai/conversation";
 
 pub(crate) fn router(simulators: &Simulators) -> Router {
     Router::new()
-        .route(
-            "/v1/convai/twilio/register-call",
-            post(register_call::handle),
-        )
-        .route(
-            "/v1/convai/conversation/get-signed-url",
-            get(signed_url::handle),
-        )
+        .route("/v1/convai/twilio/register-call", post(register_call::handle))
+        .route("/v1/convai/conversation/get-signed-url", get(signed_url::handle))
         .route("/v1/convai/conversation", get(conversation::handle))
         .method_not_allowed_fallback(method_not_allowed)
         .with_state(simulators.clone())
@@ -41,9 +35,7 @@ async fn method_not_allowed() -> Response {
 /// `wss://host/prefix/elevenlabs/v1/convai/conversation`.
 fn conversation_url(simulators: &Simulators) -> String {
     let base = &simulators.config().base_url;
-    let rest = base
-        .split_once("://")
-        .map_or(base.as_str(), |(_, rest)| rest);
+    let rest = base.split_once("://").map_or(base.as_str(), |(_, rest)| rest);
     format!("wss://{rest}{CONVERSATION}")
 }
 

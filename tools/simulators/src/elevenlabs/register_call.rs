@@ -62,22 +62,14 @@ fn twiml(url: &str, id: &str, answer: ElevenLabsAnswer) -> String {
 
 fn check(simulators: &Simulators, body: &[u8]) -> Result<(), Refusal> {
     let Ok(Value::Object(body)) = serde_json::from_slice(body) else {
-        return Err(Refusal::Unprocessable(
-            vec!["body"],
-            "JSON decode error",
-            "json_invalid",
-        ));
+        return Err(Refusal::Unprocessable(vec!["body"], "JSON decode error", "json_invalid"));
     };
     for name in ["agent_id", "from_number", "to_number"] {
         match body.get(name) {
             Some(Value::String(_)) => {}
             Some(_) => {
                 let message = "Input should be a valid string";
-                return Err(Refusal::Unprocessable(
-                    vec!["body", name],
-                    message,
-                    "string_type",
-                ));
+                return Err(Refusal::Unprocessable(vec!["body", name], message, "string_type"));
             }
             None => {
                 return Err(Refusal::Unprocessable(
@@ -93,11 +85,7 @@ fn check(simulators: &Simulators, body: &[u8]) -> Result<(), Refusal> {
         && direction != "outbound"
     {
         let message = "Input should be 'inbound' or 'outbound'";
-        return Err(Refusal::Unprocessable(
-            vec!["body", "direction"],
-            message,
-            "literal_error",
-        ));
+        return Err(Refusal::Unprocessable(vec!["body", "direction"], message, "literal_error"));
     }
     check_variables(&body)?;
     if body.get("agent_id").and_then(Value::as_str) != Some(&simulators.config().agent_id) {
@@ -120,11 +108,7 @@ fn check_variables(body: &serde_json::Map<String, Value>) -> Result<(), Refusal>
         Some(Value::Object(data)) => data,
         Some(_) => {
             let message = "Input should be a valid dictionary";
-            return Err(Refusal::Unprocessable(
-                vec!["body", DATA],
-                message,
-                "dict_type",
-            ));
+            return Err(Refusal::Unprocessable(vec!["body", DATA], message, "dict_type"));
         }
     };
     let in_order = match data.get("dynamic_variables") {

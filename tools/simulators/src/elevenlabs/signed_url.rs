@@ -53,11 +53,7 @@ pub(crate) async fn handle(
     Ok(match answer {
         ElevenLabsAnswer::Truncated => {
             let whole = body.to_string();
-            whole
-                .chars()
-                .take(whole.chars().count() / 2)
-                .collect::<String>()
-                .into_response()
+            whole.chars().take(whole.chars().count() / 2).collect::<String>().into_response()
         }
         _ => Json(body).into_response(),
     })

@@ -16,17 +16,13 @@ pub(crate) fn check(
         return Err(TwilioError::authenticate());
     };
     let account = user == config.account_sid && password == config.auth_token;
-    let key = config
-        .api_key
-        .as_ref()
-        .is_some_and(|(sid, secret)| user == *sid && password == *secret);
+    let key =
+        config.api_key.as_ref().is_some_and(|(sid, secret)| user == *sid && password == *secret);
     if !account && !key {
         return Err(TwilioError::authenticate());
     }
     if account_sid != config.account_sid {
-        return Err(TwilioError::not_found(&format!(
-            "/2010-04-01/Accounts/{account_sid}"
-        )));
+        return Err(TwilioError::not_found(&format!("/2010-04-01/Accounts/{account_sid}")));
     }
     Ok(())
 }

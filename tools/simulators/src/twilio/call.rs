@@ -54,11 +54,7 @@ pub(crate) fn chance(seed: u64, call: u64, purpose: u64) -> StdRng {
 impl Call {
     pub(crate) fn new(config: &Config, number: u64, options: CallOptions) -> Self {
         let mut rng = chance(config.seed, number, 0);
-        let pattern = match Pattern::of(if options.inbound {
-            &options.from
-        } else {
-            &options.to
-        }) {
+        let pattern = match Pattern::of(if options.inbound { &options.from } else { &options.to }) {
             pattern @ (Pattern::HangsUp | Pattern::Long) => pattern,
             _ if options.inbound => Pattern::Talks,
             pattern => pattern,
@@ -106,9 +102,7 @@ impl Call {
     /// Seconds since the answer, 0 before it.
     pub(crate) fn talked(&self) -> f64 {
         let state = lock(&self.state);
-        state.answered.map_or(0.0, |answered| {
-            state.ended.unwrap_or(state.elapsed) - answered
-        })
+        state.answered.map_or(0.0, |answered| state.ended.unwrap_or(state.elapsed) - answered)
     }
 
     /// Moves the clock without waiting.
@@ -174,14 +168,7 @@ impl Call {
     pub(crate) fn token(&self) -> String {
         let hex = format!("{:032x}", lock(&self.state).tokens.random::<u128>());
         let part = |from: usize, to: usize| hex.get(from..to).unwrap_or_default().to_owned();
-        [
-            part(0, 8),
-            part(8, 12),
-            part(12, 16),
-            part(16, 20),
-            part(20, 32),
-        ]
-        .join("-")
+        [part(0, 8), part(8, 12), part(12, 16), part(16, 20), part(20, 32)].join("-")
     }
 
     /// Twilio's Call resource.
@@ -191,15 +178,9 @@ impl Call {
         // A fresh call has no dates yet (sample of the contract).
         let dated = (state.status != "queued").then_some(state.elapsed);
         let duration = state.ended.map(|ended| {
-            state
-                .answered
-                .map_or(0.0, |answered| (ended - answered).ceil())
-                .to_string()
+            state.answered.map_or(0.0, |answered| (ended - answered).ceil()).to_string()
         });
-        let uri = format!(
-            "/{API_VERSION}/Accounts/{}/Calls/{}",
-            config.account_sid, self.sid
-        );
+        let uri = format!("/{API_VERSION}/Accounts/{}/Calls/{}", config.account_sid, self.sid);
         let sub = |name: &str| format!("{uri}/{name}.json");
         json!({
             "sid": self.sid,

@@ -23,10 +23,7 @@ fn form(headers: &HeaderMap, body: &[u8]) -> Result<Pairs, TwilioError> {
         .and_then(|value| value.to_str().ok())
         .and_then(|value| value.split(';').next())
         .unwrap_or_default();
-    if !content_type
-        .trim()
-        .eq_ignore_ascii_case("application/x-www-form-urlencoded")
-    {
+    if !content_type.trim().eq_ignore_ascii_case("application/x-www-form-urlencoded") {
         let message = "Content-Type must be application/x-www-form-urlencoded";
         return Err(TwilioError::bad_request(20001, message));
     }
@@ -120,9 +117,7 @@ pub(crate) async fn fetch(
     headers: HeaderMap,
 ) -> Result<Json<Value>, TwilioError> {
     auth::check(simulators.config(), &headers, &account_sid)?;
-    let call = file
-        .strip_suffix(".json")
-        .and_then(|sid| simulators.call(sid));
+    let call = file.strip_suffix(".json").and_then(|sid| simulators.call(sid));
     match call {
         Some(call) => Ok(Json(call.to_json(simulators.config()))),
         None => Err(not_found(&account_sid, &file)),
@@ -192,7 +187,5 @@ pub(crate) async fn notifications(
 }
 
 fn not_found(account_sid: &str, file: &str) -> TwilioError {
-    TwilioError::not_found(&format!(
-        "/{API_VERSION}/Accounts/{account_sid}/Calls/{file}"
-    ))
+    TwilioError::not_found(&format!("/{API_VERSION}/Accounts/{account_sid}/Calls/{file}"))
 }

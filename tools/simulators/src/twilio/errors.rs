@@ -18,19 +18,11 @@ pub(crate) struct TwilioError {
 impl TwilioError {
     /// HTTP 400, as nearly all refusals of a call.
     pub(crate) fn bad_request(code: u32, message: impl Into<String>) -> Self {
-        Self {
-            status: StatusCode::BAD_REQUEST,
-            code,
-            message: message.into(),
-        }
+        Self { status: StatusCode::BAD_REQUEST, code, message: message.into() }
     }
 
     pub(crate) fn authenticate() -> Self {
-        Self {
-            status: StatusCode::UNAUTHORIZED,
-            code: 20003,
-            message: "Authenticate".into(),
-        }
+        Self { status: StatusCode::UNAUTHORIZED, code: 20003, message: "Authenticate".into() }
     }
 
     pub(crate) fn not_found(path: &str) -> Self {
@@ -103,9 +95,7 @@ impl IntoResponse for TwilioError {
         let mut response = (self.status, body).into_response();
         if self.status == StatusCode::UNAUTHORIZED {
             let realm = header::HeaderValue::from_static("Basic realm=\"Twilio API\"");
-            response
-                .headers_mut()
-                .insert(header::WWW_AUTHENTICATE, realm);
+            response.headers_mut().insert(header::WWW_AUTHENTICATE, realm);
         }
         response
     }

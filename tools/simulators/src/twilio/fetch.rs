@@ -19,11 +19,7 @@ pub(crate) async fn fetch(
     extra: Vec<(String, String)>,
 ) -> Option<Vec<Verb>> {
     // An inbound call is still ringing when its TwiML is fetched.
-    let status = if line.call.options.inbound {
-        "ringing"
-    } else {
-        "in-progress"
-    };
+    let status = if line.call.options.inbound { "ringing" } else { "in-progress" };
     let mut params = fields::call(line.simulators.config(), &line.call, status);
     params.extend(extra);
     if line.voice_twice {
@@ -36,9 +32,7 @@ pub(crate) async fn fetch(
     let fallback = line.call.options.fallback.as_ref()?;
     params.push(("ErrorCode".into(), code.to_string()));
     params.push(("ErrorUrl".into(), without_fragment(&url.url).to_owned()));
-    ask(line, DeliveryKind::Fallback, fallback, params)
-        .await
-        .ok()
+    ask(line, DeliveryKind::Fallback, fallback, params).await.ok()
 }
 
 async fn ask(
@@ -62,8 +56,7 @@ async fn ask(
         Err(Failure::Connect | Failure::Read) => Err((11205, "HTTP connection failure")),
     };
     outcome.map_err(|(code, message)| {
-        line.call
-            .notify(code, message, without_fragment(&target.url));
+        line.call.notify(code, message, without_fragment(&target.url));
         code
     })
 }
@@ -80,11 +73,7 @@ fn read(answer: &Answer) -> Result<Vec<Verb>, (u32, &'static str)> {
             parsed.ok_or((12100, "Document parse failure"))
         }
         // Executed if it is TwiML, else read aloud.
-        "text/plain" => Ok(parsed.unwrap_or_else(|| {
-            vec![Verb::Say {
-                text: answer.body.clone(),
-            }]
-        })),
+        "text/plain" => Ok(parsed.unwrap_or_else(|| vec![Verb::Say { text: answer.body.clone() }])),
         _ => Err((12300, "Invalid Content-Type")),
     }
 }

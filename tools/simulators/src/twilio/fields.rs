@@ -14,19 +14,12 @@ use crate::{
 pub(crate) type Fields = Vec<(String, String)>;
 
 fn pairs<const N: usize>(pairs: [(&str, &str); N]) -> Fields {
-    pairs
-        .iter()
-        .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
-        .collect()
+    pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
 }
 
 /// `outbound-api`, never `outbound`.
 pub(crate) fn direction(options: &CallOptions) -> &'static str {
-    if options.inbound {
-        "inbound"
-    } else {
-        "outbound-api"
-    }
+    if options.inbound { "inbound" } else { "outbound-api" }
 }
 
 /// National form for +1, as Twilio writes it; other numbers as they are.
@@ -41,13 +34,8 @@ pub(crate) fn formatted(number: &str) -> String {
 
 /// City, state and country, as far as the number tells.
 fn place(number: &str) -> (&'static str, &'static str, &'static str) {
-    const COUNTRIES: [(&str, &str); 5] = [
-        ("+1", "US"),
-        ("+33", "FR"),
-        ("+34", "ES"),
-        ("+44", "GB"),
-        ("+49", "DE"),
-    ];
+    const COUNTRIES: [(&str, &str); 5] =
+        [("+1", "US"), ("+33", "FR"), ("+34", "ES"), ("+44", "GB"), ("+49", "DE")];
     if number.starts_with("+1212") {
         return ("NEW YORK", "NY", "US");
     }
@@ -78,12 +66,7 @@ pub(crate) fn call(config: &Config, call: &Call, status: &str) -> Fields {
         ("Called", &options.to),
     ] {
         let (city, state, country) = place(number);
-        for (what, value) in [
-            ("City", city),
-            ("State", state),
-            ("Zip", ""),
-            ("Country", country),
-        ] {
+        for (what, value) in [("City", city), ("State", state), ("Zip", ""), ("Country", country)] {
             fields.push((format!("{who}{what}"), value.to_owned()));
         }
     }
@@ -171,10 +154,7 @@ pub(crate) fn answered_by(
 
 /// The two fields that synchronous detection adds to the voice webhook.
 pub(crate) fn detected((who, milliseconds): (&str, &str)) -> Fields {
-    pairs([
-        ("AnsweredBy", who),
-        ("MachineDetectionDuration", milliseconds),
-    ])
+    pairs([("AnsweredBy", who), ("MachineDetectionDuration", milliseconds)])
 }
 
 /// The asynchronous result: these four and no others.

@@ -109,23 +109,17 @@ impl Line {
             }
         }
         if let Some(limit) = self.call.options.time_limit {
-            self.call
-                .advance((f64::from(limit) - self.call.talked()).min(0.0));
+            self.call.advance((f64::from(limit) - self.call.talked()).min(0.0));
         }
         if self.call.options.record {
             // 16101: too short to be kept.
             let seconds = self.call.talked();
-            let kept = if seconds < 1.0 {
-                0
-            } else {
-                seconds.ceil() as u32
-            };
+            let kept = if seconds < 1.0 { 0 } else { seconds.ceil() as u32 };
             lock(&self.call.state).recorded = Some(kept);
         }
         self.end("completed", "200").await;
         if let Some(seconds) = self.recorded() {
-            self.recording(if seconds > 0 { "completed" } else { "absent" })
-                .await;
+            self.recording(if seconds > 0 { "completed" } else { "absent" }).await;
         }
     }
 
@@ -156,9 +150,7 @@ impl Line {
         let callback = detection.and_then(|detection| detection.callback.as_ref());
         if let (true, Some(result), Some(callback)) = (asynchronous, result, callback) {
             let fields = fields::amd(self.simulators.config(), &self.call, result);
-            self.callbacks
-                .send(&self.call, DeliveryKind::Amd, callback, fields)
-                .await;
+            self.callbacks.send(&self.call, DeliveryKind::Amd, callback, fields).await;
         }
         twiml
     }
@@ -190,22 +182,15 @@ impl Line {
     /// The one terminal callback. Always false, for [`Self::ring`].
     async fn end(&self, status: &'static str, sip: &str) -> bool {
         self.call.end(status);
-        self.status_callback(Event::Completed, status, Some(sip))
-            .await;
+        self.status_callback(Event::Completed, status, Some(sip)).await;
         false
     }
 
     async fn status_callback(&self, event: Event, status: &str, sip: Option<&str>) {
         let options = &self.call.options;
-        if let Some(target) = options
-            .status
-            .as_ref()
-            .filter(|_| options.events.contains(&event))
-        {
+        if let Some(target) = options.status.as_ref().filter(|_| options.events.contains(&event)) {
             let fields = fields::status(self.simulators.config(), &self.call, status, sip);
-            self.callbacks
-                .send(&self.call, DeliveryKind::Status, target, fields)
-                .await;
+            self.callbacks.send(&self.call, DeliveryKind::Status, target, fields).await;
         }
     }
 
@@ -215,9 +200,7 @@ impl Line {
         if let Some(target) = options.recording.as_ref().filter(|_| wanted) {
             let started = self.call.started();
             let fields = fields::recording(self.simulators.config(), &self.call, status, started);
-            self.callbacks
-                .send(&self.call, DeliveryKind::Recording, target, fields)
-                .await;
+            self.callbacks.send(&self.call, DeliveryKind::Recording, target, fields).await;
         }
     }
 }

@@ -118,9 +118,7 @@ impl<'a> Media<'a> {
     /// The caller says something: `media` frames of 20 ms.
     async fn speak(&mut self) {
         // Two sorts of near silence: mu-law has no zero byte for it.
-        let frame: Vec<u8> = (0..FRAME)
-            .map(|at| if at % 8 < 4 { 0xFF } else { 0x7E })
-            .collect();
+        let frame: Vec<u8> = (0..FRAME).map(|at| if at % 8 < 4 { 0xFF } else { 0x7E }).collect();
         let payload = STANDARD.encode(frame);
         for _ in 0..UTTERANCE {
             self.chunk += 1;
@@ -143,10 +141,7 @@ impl<'a> Media<'a> {
             return self.warn(31951, "Stream - Protocol - Invalid Message");
         }
         let payload = message["media"]["payload"].as_str();
-        match (
-            message["event"].as_str(),
-            payload.map(|text| STANDARD.decode(text)),
-        ) {
+        match (message["event"].as_str(), payload.map(|text| STANDARD.decode(text))) {
             (Some("media"), Some(Ok(audio))) => {
                 self.unplayed += audio.len() as f64 / BYTES_PER_SECOND;
                 Next::Listen
@@ -210,10 +205,7 @@ impl<'a> Media<'a> {
         // Completes the closing handshake with a peer that takes part in it.
         let drained = async { while let Some(Ok(_)) = self.socket.next().await {} };
         let _ = timeout(self.line.pace().patience(), drained).await;
-        End {
-            by_server: false,
-            error: false,
-        }
+        End { by_server: false, error: false }
     }
 
     async fn closed(&mut self, normally: bool) -> End {
@@ -221,9 +213,6 @@ impl<'a> Media<'a> {
         self.line.call.pass(self.line.pace(), seconds).await;
         // Sends our half of the closing handshake, if there still is somebody to take it.
         let _ = self.socket.close(None).await;
-        End {
-            by_server: true,
-            error: !normally || !self.heard,
-        }
+        End { by_server: true, error: !normally || !self.heard }
     }
 }

@@ -28,18 +28,9 @@ const API_VERSION: &str = "2010-04-01";
 
 pub(crate) fn router(simulators: &Simulators) -> Router {
     let account = Router::new()
-        .route(
-            "/Calls.json",
-            post(calls_json::create).get(calls_json::list),
-        )
-        .route(
-            "/Calls/{file}",
-            get(calls_json::fetch).post(calls_json::update),
-        )
-        .route(
-            "/Calls/{sid}/Notifications.json",
-            get(calls_json::notifications),
-        )
+        .route("/Calls.json", post(calls_json::create).get(calls_json::list))
+        .route("/Calls/{file}", get(calls_json::fetch).post(calls_json::update))
+        .route("/Calls/{sid}/Notifications.json", get(calls_json::notifications))
         .route("/Recordings/{file}", get(recordings::fetch))
         .fallback(errors::not_found)
         .with_state(simulators.clone());

@@ -64,9 +64,7 @@ impl Overrides {
             Failure::Status(400..=499) => "4xx",
             Failure::Status(_) => "5xx",
         };
-        self.policy
-            .iter()
-            .any(|policy| policy == "all" || policy == class)
+        self.policy.iter().any(|policy| policy == "all" || policy == class)
     }
 }
 

@@ -82,10 +82,7 @@ fn media(recorded: Recorded, format: Format, headers: &HeaderMap) -> Response {
     };
     let mut response = (status, format.bytes(recorded, start, end)).into_response();
     let headers = response.headers_mut();
-    headers.insert(
-        header::CONTENT_TYPE,
-        HeaderValue::from_static(format.content_type()),
-    );
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(format.content_type()));
     headers.insert(header::ACCEPT_RANGES, HeaderValue::from_static("bytes"));
     if status == StatusCode::PARTIAL_CONTENT {
         let range = format!("bytes {start}-{}/{len}", end - 1);
@@ -105,11 +102,8 @@ fn parse_range(value: &str, len: usize) -> Option<Option<(usize, usize)>> {
         return Some((suffix > 0).then(|| (len.saturating_sub(suffix), len)));
     }
     let start: usize = first.parse().ok()?;
-    let end = if last.is_empty() {
-        len
-    } else {
-        last.parse::<usize>().ok()?.saturating_add(1).min(len)
-    };
+    let end =
+        if last.is_empty() { len } else { last.parse::<usize>().ok()?.saturating_add(1).min(len) };
     if start >= len {
         return Some(None);
     }

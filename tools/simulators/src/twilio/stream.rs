@@ -7,7 +7,7 @@ use tokio_tungstenite::{
     WebSocketStream, client_async,
     tungstenite::{client::IntoClientRequest as _, http::HeaderValue},
 };
-use url::Url;
+use url::{Position, Url};
 
 type Error = (u32, &'static str);
 pub(crate) type Socket = WebSocketStream<TcpStream>;
@@ -42,27 +42,22 @@ async fn report(line: &Line, stream: &Stream, event: &str, error: Option<&str>) 
     if let Some(target) = &stream.status {
         let config = line.simulators.config();
         let fields = fields::stream(config, &line.call, stream.name.as_deref(), event, error);
-        line.callbacks
-            .send(&line.call, DeliveryKind::Stream, target, fields)
-            .await;
+        line.callbacks.send(&line.call, DeliveryKind::Stream, target, fields).await;
     }
 }
 
 async fn connect(line: &Line, stream: &Stream) -> Result<Socket, Error> {
     let url = check(stream)?;
     let connecting = async {
-        let tcp = net::connect(&url)
-            .await
-            .ok_or((31902, "Stream - WebSocket - Connection Refused"))?;
+        let tcp =
+            net::connect(&url).await.ok_or((31902, "Stream - WebSocket - Connection Refused"))?;
         let handshake = (31920, "Stream - WebSocket - Handshake Error");
         // TLS is the one thing left off, so the same host and path are asked over plain ws.
-        let plain = format!("ws://{}{}", url.authority(), url.path());
+        let plain = format!("ws://{}{}", url.authority(), &url[Position::BeforePath..]);
         let mut request = plain.into_client_request().map_err(|_| handshake)?;
         let signature = sign(&line.simulators.config().auth_token, url.as_str(), &[]);
         if let Ok(signature) = HeaderValue::from_str(&signature) {
-            request
-                .headers_mut()
-                .insert("X-Twilio-Signature", signature);
+            request.headers_mut().insert("X-Twilio-Signature", signature);
         }
         let (socket, _) = client_async(request, tcp).await.map_err(|_| handshake)?;
         Ok(socket)
@@ -79,11 +74,7 @@ fn check(stream: &Stream) -> Result<Url, Error> {
     if url.scheme() != "wss" {
         return Err((31922, "Stream - WebSocket - URL Schema Not Supported"));
     }
-    if stream
-        .track
-        .as_deref()
-        .is_some_and(|track| track != "inbound_track")
-    {
+    if stream.track.as_deref().is_some_and(|track| track != "inbound_track") {
         return Err((31941, "Stream - Invalid Track configuration"));
     }
     if !net::is_loopback(&url) {

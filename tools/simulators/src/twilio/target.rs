@@ -12,10 +12,7 @@ pub(crate) struct Target {
 
 impl Target {
     pub(crate) fn post(url: &str) -> Self {
-        Self {
-            url: url.to_owned(),
-            get: false,
-        }
+        Self { url: url.to_owned(), get: false }
     }
 }
 

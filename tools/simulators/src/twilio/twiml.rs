@@ -41,17 +41,10 @@ pub(crate) fn parse(text: &str) -> Option<Vec<Verb>> {
 fn verbs(node: Node<'_, '_>) -> Vec<Verb> {
     match node.tag_name().name() {
         "Say" => vec![Verb::Say {
-            text: node
-                .descendants()
-                .filter(Node::is_text)
-                .filter_map(|node| node.text())
-                .collect(),
+            text: node.descendants().filter(Node::is_text).filter_map(|node| node.text()).collect(),
         }],
         "Pause" => vec![Verb::Pause {
-            length: node
-                .attribute("length")
-                .and_then(|length| length.parse().ok())
-                .unwrap_or(1),
+            length: node.attribute("length").and_then(|length| length.parse().ok()).unwrap_or(1),
         }],
         "Hangup" => vec![Verb::Hangup],
         // One bidirectional stream per call: a second one is never reached.
@@ -71,16 +64,12 @@ fn stream(node: Node<'_, '_>) -> Stream {
         url: text("url").unwrap_or_default(),
         name: text("name"),
         track: text("track"),
-        status: node
-            .attribute("statusCallback")
-            .filter(|url| is_absolute_http(url))
-            .map(|url| Target {
+        status: node.attribute("statusCallback").filter(|url| is_absolute_http(url)).map(|url| {
+            Target {
                 url: url.to_owned(),
-                get: node
-                    .attribute("statusCallbackMethod")
-                    .and_then(is_get)
-                    .unwrap_or(false),
-            }),
+                get: node.attribute("statusCallbackMethod").and_then(is_get).unwrap_or(false),
+            }
+        }),
         parameters: node
             .children()
             .filter(|child| child.has_tag_name("Parameter"))

@@ -88,10 +88,7 @@ impl CallOptions {
         })?;
         let twiml = form.get("Twiml");
         if form.get("Url").is_none() && twiml.is_none() && form.get("ApplicationSid").is_none() {
-            return Err(TwilioError::bad_request(
-                21205,
-                "Url parameter is required.",
-            ));
+            return Err(TwilioError::bad_request(21205, "Url parameter is required."));
         }
         let url = form.target("Url", "Method", 21205)?;
         check_numbers(config, to, from)?;
@@ -122,11 +119,7 @@ impl CallOptions {
             timeout: form.timeout()?,
             time_limit: form.get("TimeLimit").and_then(|limit| limit.parse().ok()),
             record,
-            channels: if form.get("RecordingChannels") == Some("dual") {
-                2
-            } else {
-                1
-            },
+            channels: if form.get("RecordingChannels") == Some("dual") { 2 } else { 1 },
             recording_track: form.get("RecordingTrack").unwrap_or("both").to_owned(),
             recording: form.target(
                 "RecordingStatusCallback",
@@ -144,10 +137,7 @@ fn check_numbers(config: &Config, to: &str, from: &str) -> Result<()> {
     let refuse = |code, message: String| Err(TwilioError::bad_request(code, message));
     match to {
         "+15005550001" => {
-            return refuse(
-                21217,
-                format!("Phone number {to} does not appear to be valid"),
-            );
+            return refuse(21217, format!("Phone number {to} does not appear to be valid"));
         }
         "+15005550002" => {
             return refuse(21214, format!("'To' phone number {to} cannot be reached"));
@@ -157,16 +147,10 @@ fn check_numbers(config: &Config, to: &str, from: &str) -> Result<()> {
         _ => {}
     }
     if !is_e164(to) || to == from {
-        return refuse(
-            21211,
-            format!("The 'To' number {to} is not a valid phone number."),
-        );
+        return refuse(21211, format!("The 'To' number {to} is not a valid phone number."));
     }
     if !is_e164(from) || from == "+15005550001" {
-        return refuse(
-            21212,
-            format!("The 'From' number {from} is not a valid phone number."),
-        );
+        return refuse(21212, format!("The 'From' number {from} is not a valid phone number."));
     }
     if from != config.phone_number && from != TEST_FROM {
         return refuse(
@@ -231,10 +215,7 @@ impl<'a> Form<'a> {
                 format!("{name} is not a valid URL: {url}"),
             ));
         }
-        Ok(Some(Target {
-            url: url.to_owned(),
-            get,
-        }))
+        Ok(Some(Target { url: url.to_owned(), get }))
     }
 
     fn timeout(&self) -> Result<u32> {

@@ -54,11 +54,7 @@ impl Webhook {
     fn hop(&self) -> Hop {
         let url = without_fragment(&self.target.url);
         if !self.target.get {
-            return Hop {
-                url: url.to_owned(),
-                get: false,
-                form: self.params.clone(),
-            };
+            return Hop { url: url.to_owned(), get: false, form: self.params.clone() };
         }
         let separator = if url.contains('?') { '&' } else { '?' };
         Hop {
@@ -69,11 +65,7 @@ impl Webhook {
     }
 
     fn record(&self, simulators: &Simulators, hop: &Hop) -> (usize, String) {
-        let signature = sign(
-            &simulators.config().auth_token,
-            &signed_url(&hop.url),
-            &hop.form,
-        );
+        let signature = sign(&simulators.config().auth_token, &signed_url(&hop.url), &hop.form);
         let place = simulators.begin_delivery(Delivery {
             kind: self.kind,
             method: if hop.get { "GET" } else { "POST" }.to_owned(),
@@ -158,11 +150,7 @@ impl Webhook {
         if url.scheme() == "https" && !net::is_loopback(&url) {
             return Err(Failure::Connect);
         }
-        let body = if hop.get {
-            String::new()
-        } else {
-            encode(&hop.form)
-        };
+        let body = if hop.get { String::new() } else { encode(&hop.form) };
         let request = Request::builder()
             .method(if hop.get { "GET" } else { "POST" })
             .uri(path_and_query(&hop.url))
@@ -171,10 +159,7 @@ impl Webhook {
             .header(header::ACCEPT, "*/*")
             .header("X-Twilio-Signature", signature)
             .header("I-Twilio-Idempotency-Token", &self.token)
-            .header(
-                header::CONTENT_TYPE,
-                "application/x-www-form-urlencoded; charset=UTF-8",
-            )
+            .header(header::CONTENT_TYPE, "application/x-www-form-urlencoded; charset=UTF-8")
             .body(Full::new(Bytes::from(body)))
             .map_err(|_| Failure::Connect)?;
         let stream = timeout(overrides.connect, net::connect(&url))
@@ -209,10 +194,7 @@ async fn exchange(
             body: String::from_utf8_lossy(&body).into_owned(),
         })
     };
-    timeout(patience, exchange)
-        .await
-        .map_err(|_| Failure::Read)?
-        .map_err(|_| Failure::Read)
+    timeout(patience, exchange).await.map_err(|_| Failure::Read)?.map_err(|_| Failure::Read)
 }
 
 /// The request target exactly as configured: a normalised one might not match its signature.

@@ -19,10 +19,7 @@ async fn a_call_is_answered_with_the_full_resource() {
     assert!(sid.len() == 34 && sid.starts_with("CA"));
     let created = world.simulators.calls_created();
     assert_eq!(created[0].sid, sid);
-    let events = created[0]
-        .params
-        .iter()
-        .filter(|(name, _)| name == "StatusCallbackEvent");
+    let events = created[0].params.iter().filter(|(name, _)| name == "StatusCallbackEvent");
     assert_eq!(events.count(), 4);
 }
 
@@ -42,15 +39,9 @@ async fn every_bad_parameter_has_its_own_code() {
         (21212, &[("From", "2125550100")]),
         (21212, &[("From", "+15005550001")]),
         (21210, &[("From", "+12125550199")]),
-        (
-            21218,
-            &[("ApplicationSid", "AP00000000000000000000000000000000")],
-        ),
+        (21218, &[("ApplicationSid", "AP00000000000000000000000000000000")]),
         (21609, &[("StatusCallback", "status")]),
-        (
-            21609,
-            &[("StatusCallback", "https://my_app.example/status")],
-        ),
+        (21609, &[("StatusCallback", "https://my_app.example/status")]),
         (21209, &[("Method", "PUT")]),
         (21209, &[("StatusCallbackMethod", "post")]),
         (21208, &[("Timeout", "601")]),
@@ -112,26 +103,17 @@ async fn another_account_in_the_path_is_not_found() {
     let url = world.account_url("Calls.json").replace("ACa", "ACb");
     let headers = [("authorization", auth.as_str()), FORM];
     let reply = http("POST", &url, &headers, "").await.unwrap();
-    assert_eq!(
-        (reply.status, reply.json()["code"].as_u64()),
-        (404, Some(20404))
-    );
+    assert_eq!((reply.status, reply.json()["code"].as_u64()), (404, Some(20404)));
 }
 
 #[tokio::test]
 async fn a_json_body_is_refused() {
     let world = World::new().await;
     let auth = basic(ACCOUNT, TOKEN);
-    let headers = [
-        ("authorization", auth.as_str()),
-        ("content-type", "application/json"),
-    ];
+    let headers = [("authorization", auth.as_str()), ("content-type", "application/json")];
     let url = world.account_url("Calls.json");
     let reply = http("POST", &url, &headers, "{}").await.unwrap();
-    assert_eq!(
-        (reply.status, reply.json()["code"].as_u64()),
-        (400, Some(20001))
-    );
+    assert_eq!((reply.status, reply.json()["code"].as_u64()), (400, Some(20001)));
 }
 
 #[tokio::test]
@@ -155,18 +137,10 @@ async fn a_lost_reply_is_no_reply_and_the_call_goes_on() {
     assert!(world.dial(TALKER, &[]).await.is_none());
     world.simulators.all_settled().await;
     assert_eq!(world.simulators.calls_created().len(), 2);
-    let list = world
-        .get("Calls.json?To=%2B12125550105&Status=completed")
-        .await;
+    let list = world.get("Calls.json?To=%2B12125550105&Status=completed").await;
     assert_eq!(list.json()["calls"].as_array().unwrap().len(), 1);
     let statuses = world.column("/status", "CallStatus");
-    assert_eq!(
-        statuses
-            .iter()
-            .filter(|status| *status == "completed")
-            .count(),
-        2
-    );
+    assert_eq!(statuses.iter().filter(|status| *status == "completed").count(), 2);
 }
 
 #[tokio::test]

@@ -28,13 +28,7 @@ async fn a_registration_is_answered_with_twiml_for_one_conversation() {
     let host = world.base.strip_prefix("http://").unwrap();
     let url = format!(r#"<Stream url="wss://{host}/elevenlabs/v1/convai/conversation">"#);
     assert!(text.contains(&url), "{text}");
-    let id = text
-        .split("value=\"")
-        .nth(1)
-        .unwrap()
-        .split('"')
-        .next()
-        .unwrap();
+    let id = text.split("value=\"").nth(1).unwrap().split('"').next().unwrap();
     assert_eq!(id.strip_prefix("conv_").unwrap().len(), 28);
     assert_ne!(world.register().await.text(), text);
 }
@@ -75,10 +69,7 @@ async fn each_field_is_checked() {
     let mut body = request();
     body.as_object_mut().unwrap().remove("from_number");
     let reply = world.register_with(&body.to_string()).await;
-    assert_eq!(
-        reply.json()["detail"][0]["loc"],
-        json!(["body", "from_number"])
-    );
+    assert_eq!(reply.json()["detail"][0]["loc"], json!(["body", "from_number"]));
     assert_eq!(world.register_with("{").await.status, 422);
 }
 
@@ -93,9 +84,7 @@ async fn a_wrong_key_and_a_wrong_method_are_refused() {
             assert_eq!(reply.status, 401);
             assert_eq!(reply.json()["detail"]["status"], "invalid_api_key");
         }
-        let reply = http("PUT", &url, &[("xi-api-key", "xi")], "")
-            .await
-            .unwrap();
+        let reply = http("PUT", &url, &[("xi-api-key", "xi")], "").await.unwrap();
         assert_eq!(reply.status, 405);
         assert_eq!(reply.json()["detail"], "Method Not Allowed");
     }
@@ -108,23 +97,13 @@ async fn a_signed_url_is_a_credential_in_a_query() {
     let key = [("xi-api-key", "xi")];
     let missing = http("GET", &url, &key, "").await.unwrap();
     assert_eq!(missing.status, 422);
-    assert_eq!(
-        missing.json()["detail"][0]["loc"],
-        json!(["query", "agent_id"])
-    );
-    let reply = http("GET", &format!("{url}?agent_id=agent_x"), &key, "")
-        .await
-        .unwrap();
+    assert_eq!(missing.json()["detail"][0]["loc"], json!(["query", "agent_id"]));
+    let reply = http("GET", &format!("{url}?agent_id=agent_x"), &key, "").await.unwrap();
     let signed = reply.json()["signed_url"].as_str().unwrap().to_owned();
     assert!(signed.starts_with("wss://") && signed.contains("conversation_signature=cvtkn_"));
     let with_id = format!("{url}?agent_id=agent_x&include_conversation_id=true");
     let reply = http("GET", &with_id, &key, "").await.unwrap();
-    assert!(
-        reply.json()["signed_url"]
-            .as_str()
-            .unwrap()
-            .contains("&conversation_id=conv_")
-    );
+    assert!(reply.json()["signed_url"].as_str().unwrap().contains("&conversation_id=conv_"));
 }
 
 #[tokio::test]
@@ -135,12 +114,7 @@ async fn each_error_has_the_body_of_the_contract() {
         ("not_found", 404, "/detail/status", "agent_not_found"),
         ("unprocessable", 422, "/detail/0/type", "missing"),
         ("rate_limited", 429, "/detail/code", "rate_limit_exceeded"),
-        (
-            "concurrency",
-            429,
-            "/detail/code",
-            "concurrent_limit_exceeded",
-        ),
+        ("concurrency", 429, "/detail/code", "concurrent_limit_exceeded"),
     ] {
         world.faults(json!({ "elevenlabs": { "answer": answer } }));
         let reply = world.register().await;
@@ -156,26 +130,14 @@ async fn answers_of_200_can_be_useless() {
     for (answer, status, start) in [
         ("server_error", 500, "<html>"),
         ("nonsense", 200, "<!doctype html>"),
-        (
-            "not_twiml",
-            200,
-            "<?xml version=\"1.0\" encoding=\"UTF-8\"?><Response><Reject",
-        ),
-        (
-            "doctype",
-            200,
-            "<?xml version=\"1.0\" encoding=\"UTF-8\"?><!DOCTYPE",
-        ),
+        ("not_twiml", 200, "<?xml version=\"1.0\" encoding=\"UTF-8\"?><Response><Reject"),
+        ("doctype", 200, "<?xml version=\"1.0\" encoding=\"UTF-8\"?><!DOCTYPE"),
         ("empty", 200, ""),
     ] {
         world.faults(json!({ "elevenlabs": { "answer": answer } }));
         let reply = world.register().await;
         assert_eq!(reply.status, status, "{answer}");
-        assert!(
-            reply.text().starts_with(start),
-            "{answer}: {}",
-            reply.text()
-        );
+        assert!(reply.text().starts_with(start), "{answer}: {}", reply.text());
         assert!(!start.is_empty() || reply.body.is_empty());
     }
     world.faults(json!({ "elevenlabs": { "answer": "truncated" } }));
@@ -190,15 +152,7 @@ async fn answers_of_200_can_be_useless() {
 async fn three_other_shapes_are_valid() {
     let world = World::new().await;
     world.faults(json!({ "elevenlabs": { "answer": "json_string" } }));
-    assert!(
-        world
-            .register()
-            .await
-            .json()
-            .as_str()
-            .unwrap()
-            .contains("<Stream")
-    );
+    assert!(world.register().await.json().as_str().unwrap().contains("<Stream"));
     world.faults(json!({ "elevenlabs": { "answer": "json_object" } }));
     let object = world.register().await.json();
     assert!(object["twiml"].as_str().unwrap().contains("<Stream"));

@@ -7,18 +7,10 @@ use std::collections::BTreeSet;
 #[tokio::test]
 async fn a_call_that_is_answered_fires_every_event_in_order() {
     let world = World::new().await;
-    world
-        .call(TALKER, &[("Record", "true"), ("RecordingChannels", "dual")])
-        .await;
+    world.call(TALKER, &[("Record", "true"), ("RecordingChannels", "dual")]).await;
     let statuses = world.column("/status", "CallStatus");
-    assert_eq!(
-        statuses,
-        ["initiated", "ringing", "in-progress", "completed"]
-    );
-    assert_eq!(
-        world.column("/status", "SequenceNumber"),
-        ["0", "1", "2", "3"]
-    );
+    assert_eq!(statuses, ["initiated", "ringing", "in-progress", "completed"]);
+    assert_eq!(world.column("/status", "SequenceNumber"), ["0", "1", "2", "3"]);
     let last = &world.forms("/status")[3];
     assert_eq!(last["SipResponseCode"], "200");
     assert_eq!(last["CallDuration"], "1");
@@ -37,22 +29,14 @@ async fn a_call_that_is_answered_fires_every_event_in_order() {
 #[tokio::test]
 async fn every_webhook_is_signed_over_what_the_app_received() {
     let world = World::new().await;
-    let extra = [
-        ("Record", "true"),
-        ("MachineDetection", "Enable"),
-        ("AsyncAmd", "true"),
-    ];
+    let extra = [("Record", "true"), ("MachineDetection", "Enable"), ("AsyncAmd", "true")];
     world.call(TALKER, &extra).await;
     let seen = world.app.seen();
     assert_eq!(seen.len(), 8);
     for seen in seen {
         let url = format!("{}{}", world.app_url, seen.target);
         let expected = sign(TOKEN, &url, &decoded(&seen.body));
-        assert_eq!(
-            seen.headers["x-twilio-signature"],
-            expected.as_str(),
-            "{url}"
-        );
+        assert_eq!(seen.headers["x-twilio-signature"], expected.as_str(), "{url}");
         assert_eq!(seen.headers["user-agent"], "TwilioProxy/1.1");
         let form = "application/x-www-form-urlencoded; charset=UTF-8";
         assert_eq!(seen.headers["content-type"], form);
@@ -203,9 +187,7 @@ async fn a_person_who_rings_in_is_an_inbound_call() {
 #[tokio::test]
 async fn time_limit_ends_a_talk() {
     let world = World::new().await;
-    world
-        .app
-        .voice(r#"<Response><Pause length="50"/></Response>"#);
+    world.app.voice(r#"<Response><Pause length="50"/></Response>"#);
     world.call(TALKER, &[("TimeLimit", "20")]).await;
     assert_eq!(world.column("/status", "CallDuration")[3], "20");
 }
@@ -215,9 +197,7 @@ async fn deliveries_are_kept_with_their_answers() {
     let world = World::new().await;
     let sid = world.call(TALKER, &[]).await;
     let deliveries = world.simulators.deliveries();
-    let voice = deliveries
-        .iter()
-        .find(|delivery| delivery.kind == DeliveryKind::Voice);
+    let voice = deliveries.iter().find(|delivery| delivery.kind == DeliveryKind::Voice);
     let voice = voice.unwrap();
     assert_eq!((voice.status, voice.method.as_str()), (Some(200), "POST"));
     assert_eq!(voice.response_body, GOODBYE);

@@ -1,10 +1,6 @@
 //! The simulators, asked over real sockets as the product asks them.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    reason = "a test that cannot go on fails"
-)]
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on fails")]
 
 mod callbacks;
 mod control;

@@ -17,12 +17,8 @@ async fn fetch(world: &World, file: &str, range: &str) -> Reply {
 #[tokio::test]
 async fn a_wav_is_pcm_of_the_length_and_channels_of_its_call() {
     let world = World::new().await;
-    world
-        .app
-        .voice(r#"<Response><Pause length="3"/></Response>"#);
-    world
-        .call(TALKER, &[("Record", "true"), ("RecordingChannels", "dual")])
-        .await;
+    world.app.voice(r#"<Response><Pause length="3"/></Response>"#);
+    world.call(TALKER, &[("Record", "true"), ("RecordingChannels", "dual")]).await;
     let sid = world.column("/recording", "RecordingSid")[1].clone();
     let reply = fetch(&world, &format!("{sid}.wav"), "").await;
     assert_eq!(reply.header("content-type").unwrap(), "audio/x-wav");
@@ -30,10 +26,8 @@ async fn a_wav_is_pcm_of_the_length_and_channels_of_its_call() {
     assert_eq!(&reply.body[..4], b"RIFF");
     assert_eq!(reply.body[22..24], 2_u16.to_le_bytes());
     assert_eq!(reply.body[24..28], 8000_u32.to_le_bytes());
-    let left_and_right: Vec<_> = reply.body[44..]
-        .chunks(4)
-        .map(|frame| frame[..2] == frame[2..])
-        .collect();
+    let left_and_right: Vec<_> =
+        reply.body[44..].chunks(4).map(|frame| frame[..2] == frame[2..]).collect();
     assert!(left_and_right.iter().any(|same| !same));
     assert_eq!(fetch(&world, &sid, "").await.body, reply.body);
 }
@@ -57,12 +51,7 @@ async fn an_mp3_is_a_row_of_whole_frames() {
     assert_eq!(reply.header("content-type").unwrap(), "audio/mpeg");
     // 32 kbit/s, as Twilio's.
     assert_eq!(reply.body.len(), 6 * 4000);
-    assert!(
-        reply
-            .body
-            .chunks(96)
-            .all(|frame| frame[..3] == [0xFF, 0xF3, 0x44])
-    );
+    assert!(reply.body.chunks(96).all(|frame| frame[..3] == [0xFF, 0xF3, 0x44]));
 }
 
 #[tokio::test]
@@ -86,16 +75,9 @@ async fn ranges_are_parts_of_the_whole() {
     }
     let outside = fetch(&world, &file, &format!("bytes={len}-")).await;
     assert_eq!(outside.status, 416);
-    assert_eq!(
-        outside.header("content-range").unwrap(),
-        format!("bytes */{len}")
-    );
+    assert_eq!(outside.header("content-range").unwrap(), format!("bytes */{len}"));
     for nonsense in ["bytes=5-2", "bytes=a-b", "lines=1-2"] {
-        assert_eq!(
-            fetch(&world, &file, nonsense).await.status,
-            200,
-            "{nonsense}"
-        );
+        assert_eq!(fetch(&world, &file, nonsense).await.status, 200, "{nonsense}");
     }
 }
 
@@ -123,11 +105,7 @@ async fn what_does_not_exist_is_not_found() {
     let world = World::new().await;
     world.call("+12125550107", &[("Record", "true")]).await;
     let absent = world.column("/recording", "RecordingSid")[1].clone();
-    for file in [
-        absent.as_str(),
-        "RE12.wav",
-        "RE00000000000000000000000000000000.ogg",
-    ] {
+    for file in [absent.as_str(), "RE12.wav", "RE00000000000000000000000000000000.ogg"] {
         assert_eq!(fetch(&world, file, "").await.status, 404, "{file}");
     }
 }
@@ -156,11 +134,6 @@ async fn a_redirect_must_be_followed_without_the_credentials() {
     let auth = basic(ACCOUNT, TOKEN);
     let headers = [("authorization", auth.as_str())];
     assert_eq!(http("GET", &to, &headers, "").await.unwrap().status, 400);
-    let part = http("GET", &to, &[("range", "bytes=0-3")], "")
-        .await
-        .unwrap();
-    assert_eq!(
-        (part.status, part.body.as_slice()),
-        (206, b"RIFF".as_slice())
-    );
+    let part = http("GET", &to, &[("range", "bytes=0-3")], "").await.unwrap();
+    assert_eq!((part.status, part.body.as_slice()), (206, b"RIFF".as_slice()));
 }

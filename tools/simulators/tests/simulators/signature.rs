@@ -12,10 +12,8 @@ const P: &[(&str, &str)] = &[
 ];
 
 fn signature(url: &str, params: &[(&str, &str)]) -> String {
-    let params: Vec<_> = params
-        .iter()
-        .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
-        .collect();
+    let params: Vec<_> =
+        params.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
     sign("12345", url, &params)
 }
 
@@ -65,10 +63,7 @@ fn values_are_signed_as_utf_8_and_with_their_white_space() {
 #[test]
 fn over_https_the_port_is_not_signed_and_over_http_it_is() {
     assert_eq!(signed_url("https://u:p@h:1234/a?b#rc=2"), "https://h/a?b");
-    assert_eq!(
-        signed_url("http://u:p@h:1234/a?b#rc=2"),
-        "http://h:1234/a?b"
-    );
+    assert_eq!(signed_url("http://u:p@h:1234/a?b#rc=2"), "http://h:1234/a?b");
     assert_eq!(signed_url("https://h?b"), "https://h?b");
 }
 

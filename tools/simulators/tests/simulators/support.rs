@@ -198,12 +198,7 @@ impl World {
         let app = App::default();
         let router = Router::new().fallback(serve_app).with_state(app.clone());
         tokio::spawn(async move { axum::serve(listener, router).await });
-        Self {
-            simulators,
-            base,
-            app,
-            app_url,
-        }
+        Self { simulators, base, app, app_url }
     }
 
     pub(crate) fn faults(&self, json: serde_json::Value) {
@@ -218,9 +213,7 @@ impl World {
     pub(crate) async fn get(&self, path: &str) -> Reply {
         let auth = basic(ACCOUNT, TOKEN);
         let headers = [("authorization", auth.as_str())];
-        http("GET", &self.account_url(path), &headers, "")
-            .await
-            .unwrap()
+        http("GET", &self.account_url(path), &headers, "").await.unwrap()
     }
 
     /// Sends exactly these pairs.

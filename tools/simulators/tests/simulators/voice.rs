@@ -12,12 +12,7 @@ async fn each_unusable_answer_leads_to_the_fallback_with_its_code() {
         (200, "", GOODBYE, "12300"),
         (200, "application/json", "{}", "12300"),
         (200, "text/xml", "<Response><Say>", "12100"),
-        (
-            200,
-            "text/xml",
-            " <?xml version=\"1.0\"?><Response/>",
-            "12100",
-        ),
+        (200, "text/xml", " <?xml version=\"1.0\"?><Response/>", "12100"),
         (200, "text/xml", "<!DOCTYPE a><Response/>", "12100"),
         (308, "location:/other", "", "11216"),
     ] {
@@ -26,10 +21,7 @@ async fn each_unusable_answer_leads_to_the_fallback_with_its_code() {
         world.app.answer("/fallback", 200, "text/xml", GOODBYE);
         let sid = world.call(TALKER, &[]).await;
         let fallback = &world.forms("/fallback")[0];
-        assert_eq!(
-            fallback["ErrorCode"], code,
-            "{status} {content_type} {body}"
-        );
+        assert_eq!(fallback["ErrorCode"], code, "{status} {content_type} {body}");
         let url = format!("{}/voice?callId=c1", world.app_url);
         assert_eq!(fallback["ErrorUrl"], url);
         let told = world.simulators.notifications(&sid);
@@ -61,35 +53,20 @@ async fn html_and_plain_text_are_executed_too() {
 
 #[tokio::test]
 async fn a_server_error_is_tried_again_only_if_the_overrides_say_so() {
-    for (fragment, tries) in [
-        ("", 1),
-        ("#rc=2", 1),
-        ("#rc=2&rp=ct,rt,5xx", 3),
-        ("#rc=1&rp=all", 2),
-    ] {
+    for (fragment, tries) in [("", 1), ("#rc=2", 1), ("#rc=2&rp=ct,rt,5xx", 3), ("#rc=1&rp=all", 2)]
+    {
         let world = World::new().await;
         let url = format!("{}/status{fragment}", world.app_url);
         world.app.answer("/status", 503, "", "");
-        let extra = [
-            ("StatusCallback", url.as_str()),
-            ("StatusCallbackEvent", "completed"),
-        ];
+        let extra = [("StatusCallback", url.as_str()), ("StatusCallbackEvent", "completed")];
         world.call(TALKER, &extra).await;
         let deliveries = world.simulators.deliveries();
-        let sent: Vec<_> = deliveries
-            .iter()
-            .filter(|delivery| delivery.kind == DeliveryKind::Status)
-            .collect();
+        let sent: Vec<_> =
+            deliveries.iter().filter(|delivery| delivery.kind == DeliveryKind::Status).collect();
         assert_eq!(sent.len(), tries, "{fragment}");
-        assert!(
-            sent.iter()
-                .all(|one| one.idempotency_token == sent[0].idempotency_token)
-        );
+        assert!(sent.iter().all(|one| one.idempotency_token == sent[0].idempotency_token));
         assert!(sent.iter().all(|one| !one.url.contains('#')));
-        assert_eq!(
-            sent[0].signature,
-            sign(TOKEN, &sent[0].url, &sent[0].params)
-        );
+        assert_eq!(sent[0].signature, sign(TOKEN, &sent[0].url, &sent[0].params));
     }
 }
 
@@ -99,10 +76,7 @@ async fn retries_stop_at_the_first_success() {
     let url = format!("{}/status#rc=5&rp=5xx", world.app_url);
     world.app.answer("/status", 500, "", "");
     world.app.answer("/status", 204, "", "");
-    let extra = [
-        ("StatusCallback", url.as_str()),
-        ("StatusCallbackEvent", "completed"),
-    ];
+    let extra = [("StatusCallback", url.as_str()), ("StatusCallbackEvent", "completed")];
     world.call(TALKER, &extra).await;
     let statuses: Vec<_> = world
         .simulators
@@ -123,9 +97,7 @@ async fn a_refused_connection_is_tried_twice_and_then_falls_back() {
     world.app.answer("/fallback", 200, "text/xml", GOODBYE);
     world.call(TALKER, &[("Url", &url)]).await;
     let deliveries = world.simulators.deliveries();
-    let voice = deliveries
-        .iter()
-        .filter(|delivery| delivery.kind == DeliveryKind::Voice);
+    let voice = deliveries.iter().filter(|delivery| delivery.kind == DeliveryKind::Voice);
     assert_eq!(voice.count(), 2);
     assert_eq!(world.forms("/fallback")[0]["ErrorCode"], "11205");
 }
@@ -135,10 +107,7 @@ async fn a_read_that_takes_too_long_is_given_up() {
     let world = World::new().await;
     // Accepts by its backlog, never answers.
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let url = format!(
-        "http://{}/voice#rt=100&rc=0",
-        listener.local_addr().unwrap()
-    );
+    let url = format!("http://{}/voice#rt=100&rc=0", listener.local_addr().unwrap());
     world.app.answer("/fallback", 200, "text/xml", GOODBYE);
     world.call(TALKER, &[("Url", &url)]).await;
     assert_eq!(world.forms("/fallback")[0]["ErrorCode"], "11205");
@@ -152,16 +121,10 @@ async fn after_a_redirect_the_fields_are_gone() {
     world.app.answer("/elsewhere", 200, "text/xml", GOODBYE);
     world.call(TALKER, &[]).await;
     let seen = world.app.seen();
-    let hop = seen
-        .iter()
-        .find(|seen| seen.target == "/elsewhere")
-        .unwrap();
+    let hop = seen.iter().find(|seen| seen.target == "/elsewhere").unwrap();
     assert_eq!((hop.method.as_str(), hop.body.as_str()), ("GET", ""));
     let url = format!("{}/elsewhere", world.app_url);
-    assert_eq!(
-        hop.headers["x-twilio-signature"],
-        sign(TOKEN, &url, &[]).as_str()
-    );
+    assert_eq!(hop.headers["x-twilio-signature"], sign(TOKEN, &url, &[]).as_str());
 }
 
 #[tokio::test]
@@ -169,20 +132,10 @@ async fn a_get_webhook_carries_its_fields_in_the_query() {
     let world = World::new().await;
     world.call(TALKER, &[("Method", "GET")]).await;
     let seen = world.app.seen();
-    let voice = seen
-        .iter()
-        .find(|seen| seen.target.starts_with("/voice"))
-        .unwrap();
-    assert!(
-        voice.target.starts_with("/voice?callId=c1&CallSid=CA"),
-        "{}",
-        voice.target
-    );
+    let voice = seen.iter().find(|seen| seen.target.starts_with("/voice")).unwrap();
+    assert!(voice.target.starts_with("/voice?callId=c1&CallSid=CA"), "{}", voice.target);
     let url = format!("{}{}", world.app_url, voice.target);
-    assert_eq!(
-        voice.headers["x-twilio-signature"],
-        sign(TOKEN, &url, &[]).as_str()
-    );
+    assert_eq!(voice.headers["x-twilio-signature"], sign(TOKEN, &url, &[]).as_str());
 }
 
 #[tokio::test]

@@ -1,0 +1,78 @@
+//! Simulated or real: what the environment means.
+
+use std::net::SocketAddr;
+
+use super::Environment;
+
+/// The simulated account. Not secrets: they open nothing but a simulator on this machine.
+pub const SIMULATED_ACCOUNT_SID: &str = "AC00000000000000000000000000000001";
+/// Signs the simulated Twilio's webhooks.
+pub const SIMULATED_AUTH_TOKEN: &str = "simulated-auth-token";
+/// The simulated account's number.
+pub const SIMULATED_PHONE_NUMBER: &str = "+12125550100";
+/// The simulated agent.
+pub const SIMULATED_AGENT_ID: &str = "agent_simulated";
+/// Opens the simulated ElevenLabs.
+pub const SIMULATED_API_KEY: &str = "simulated-api-key";
+
+/// What is on the other side.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mode {
+    /// The real Twilio and ElevenLabs: phones ring, money is spent.
+    Real,
+    /// Simulators on the same port.
+    Simulated,
+}
+
+impl Mode {
+    /// Real as soon as anybody's credentials are set: half a set must be complained about, not
+    /// replaced by simulators.
+    #[must_use]
+    pub fn of(environment: &Environment) -> Self {
+        let credentials = ["TWILIO_ACCOUNT_SID", "TWILIO_AUTH_TOKEN", "ELEVENLABS_API_KEY"];
+        if credentials.iter().any(|name| environment.get(name).is_some()) {
+            Self::Real
+        } else {
+            Self::Simulated
+        }
+    }
+}
+
+/// Hosts we may seem to run on because of the shell we were started from.
+const HOST_VARIABLES: [&str; 4] =
+    ["AWS_LAMBDA_RUNTIME_API", "VERCEL", "VERCEL_DEV", "VERCEL_IPC_PATH"];
+
+/// Fills in what the mode implies. Returns a token made for this run, if one was needed.
+pub(crate) fn complete(
+    environment: &mut Environment,
+    mode: Mode,
+    address: SocketAddr,
+    new_token: impl FnOnce() -> String,
+) -> Option<String> {
+    for name in HOST_VARIABLES {
+        environment.remove(name);
+    }
+    let port = address.port();
+    match mode {
+        Mode::Real if environment.get("MAKE_CALL_TOKEN").is_none() => {
+            let token = new_token();
+            environment.set("MAKE_CALL_TOKEN", token.clone());
+            Some(token)
+        }
+        Mode::Real => None,
+        Mode::Simulated => {
+            let base = format!("http://{address}");
+            environment.set("NEXT_PUBLIC_APP_URL", base.clone());
+            environment.set("TWILIO_API_URL", format!("{base}/simulated/twilio"));
+            environment.set("ELEVENLABS_API_URL", format!("{base}/simulated/elevenlabs"));
+            environment.set("TWILIO_ACCOUNT_SID", SIMULATED_ACCOUNT_SID);
+            environment.set("TWILIO_AUTH_TOKEN", SIMULATED_AUTH_TOKEN);
+            environment.set("TWILIO_PHONE_NUMBER", SIMULATED_PHONE_NUMBER);
+            environment.set("ELEVENLABS_AGENT_ID", SIMULATED_AGENT_ID);
+            environment.set("ELEVENLABS_API_KEY", SIMULATED_API_KEY);
+            environment.default("ALLOWED_ORIGINS", format!("http://localhost:{port}"));
+            environment.default("RECORD_CALLS", "true");
+            None
+        }
+    }
+}

@@ -1,0 +1,221 @@
+//! One server with its simulators, a store of its own, and a client.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use bytes::Bytes;
+use http::{Request, Response};
+use local::{Environment, SIMULATED_AUTH_TOKEN, Server, Setup};
+use serde_json::{Value, json};
+use shared::endpoint::{App, Endpoint};
+use shared::host::guarded;
+use shared::ports::System;
+use shared::settings::Settings;
+use shared::store::Store;
+use simulators::{CreateFault, ElevenLabsAnswer, Faults, Pace, Simulators};
+use tokio::net::TcpListener;
+
+use crate::log;
+
+/// A number whose simulated person picks up.
+pub(crate) const ANSWERS: &str = "+12125550123";
+/// The token of benches that have one.
+pub(crate) const TOKEN: &str = "a-token-of-sixteen";
+
+/// Everything one test needs. Checks the log when it is dropped.
+pub(crate) struct Bench {
+    pub(crate) base: String,
+    pub(crate) app: Arc<App>,
+    pub(crate) twilio: Simulators,
+    pub(crate) http: reqwest::Client,
+    folder: PathBuf,
+    pairs: Vec<(String, String)>,
+}
+
+impl Bench {
+    pub(crate) async fn new() -> Self {
+        Self::with(&[]).await
+    }
+
+    /// With more variables.
+    pub(crate) async fn with(pairs: &[(&str, &str)]) -> Self {
+        static COUNT: AtomicU32 = AtomicU32::new(0);
+        log::capture();
+        let number = COUNT.fetch_add(1, Ordering::Relaxed);
+        let name = format!("close-loop-e2e-{}-{number}", std::process::id());
+        let folder = std::env::temp_dir().join(name);
+        let mut environment = Environment::from_pairs(pairs.iter().copied());
+        environment.default("STORE_URL", format!("sqlite:{}", folder.join("calls").display()));
+        let setup = Setup {
+            environment,
+            pace: Pace::Instant,
+            // SIDs follow from the seed, and the log is one for all tests.
+            seed: u64::from(number),
+            new_token: Box::new(|| TOKEN.to_owned()),
+        };
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let server = Server::new(listener, setup).await.unwrap();
+        let bench = Self {
+            base: format!("http://{}", server.address),
+            app: Arc::clone(&server.app),
+            twilio: server.simulators.clone().unwrap(),
+            http: shared::net::client().unwrap(),
+            pairs: pairs.iter().map(|(n, v)| ((*n).to_owned(), (*v).to_owned())).collect(),
+            folder,
+        };
+        tokio::spawn(server.run());
+        bench
+    }
+
+    /// The same settings with other variables (an empty value unsets one) and perhaps another store:
+    /// a function instance of its own, called directly.
+    pub(crate) fn function(
+        &self,
+        pairs: &[(&str, &str)],
+        store: Option<Arc<dyn Store>>,
+    ) -> Arc<App> {
+        let simulated = [
+            ("NEXT_PUBLIC_APP_URL", self.base.clone()),
+            ("TWILIO_API_URL", format!("{}/simulated/twilio", self.base)),
+            ("ELEVENLABS_API_URL", format!("{}/simulated/elevenlabs", self.base)),
+            ("TWILIO_ACCOUNT_SID", local::SIMULATED_ACCOUNT_SID.to_owned()),
+            ("TWILIO_AUTH_TOKEN", SIMULATED_AUTH_TOKEN.to_owned()),
+            ("TWILIO_PHONE_NUMBER", local::SIMULATED_PHONE_NUMBER.to_owned()),
+            ("ELEVENLABS_AGENT_ID", local::SIMULATED_AGENT_ID.to_owned()),
+            ("ELEVENLABS_API_KEY", local::SIMULATED_API_KEY.to_owned()),
+            ("STORE_URL", format!("sqlite:{}", self.folder.join("calls").display())),
+        ];
+        let var = |name: &str| {
+            let given = pairs.iter().find(|(n, _)| *n == name).map(|(_, v)| (*v).to_owned());
+            let same = || self.pairs.iter().find(|(n, _)| n == name).map(|(_, v)| v.clone());
+            let base = || simulated.iter().find(|(n, _)| *n == name).map(|(_, v)| v.clone());
+            given.or_else(same).or_else(base)
+        };
+        let settings = Settings::parse(&var);
+        let store = store.unwrap_or_else(|| shared::host::open_store(&settings));
+        let system = Arc::new(System);
+        Arc::new(App::new(settings, store, self.http.clone(), system.clone(), system))
+    }
+
+    pub(crate) fn faults(&self, set: impl FnOnce(&mut Faults)) {
+        let mut faults = Faults::default();
+        set(&mut faults);
+        self.twilio.set_faults(faults);
+    }
+
+    pub(crate) fn agent_answers(&self, answer: ElevenLabsAnswer) {
+        self.faults(|faults| faults.elevenlabs.answer = answer);
+    }
+
+    pub(crate) fn create_answers(&self, create: CreateFault) {
+        self.faults(|faults| faults.twilio.create = create);
+    }
+
+    /// Dials as our own page does.
+    pub(crate) async fn dial(&self, body: Value) -> (u16, Value) {
+        let request = self.http.post(self.url("make-call"));
+        let request =
+            request.header("origin", &self.base).header("content-type", "application/json");
+        json_of(request.body(body.to_string())).await
+    }
+
+    /// Dials, waits until the call's life is over, and gives the call as our page sees it.
+    pub(crate) async fn call(&self, body: Value) -> Value {
+        let (status, dialled) = self.dial(body).await;
+        assert_eq!(status, 200, "{dialled}");
+        self.twilio.settled(dialled["callSid"].as_str().unwrap()).await;
+        self.status(&format!("callId={}", dialled["callId"].as_str().unwrap())).await.1
+    }
+
+    /// Reads as our own page does.
+    pub(crate) async fn status(&self, query: &str) -> (u16, Value) {
+        let url = format!("{}?{query}", self.url("status"));
+        json_of(self.http.get(url).header("sec-fetch-site", "same-origin")).await
+    }
+
+    pub(crate) fn url(&self, endpoint: &str) -> String {
+        format!("{}/api/twilio/{endpoint}", self.base)
+    }
+
+    /// A webhook signed as Twilio signs it.
+    pub(crate) async fn webhook(&self, path: &str, params: &[(&str, &str)]) -> (u16, String) {
+        let url = self.url(path);
+        let request = self.http.post(&url).header("x-twilio-signature", sign(&url, params));
+        let request = request.header("content-type", "application/x-www-form-urlencoded");
+        let body = serde_urlencoded::to_string(params).unwrap();
+        let response = request.body(body).send().await.unwrap();
+        (response.status().as_u16(), response.text().await.unwrap())
+    }
+
+    /// Every event of a call's timeline, in order.
+    pub(crate) fn events(call: &Value) -> Vec<&str> {
+        let timeline = call["timeline"].as_array().unwrap();
+        timeline.iter().map(|entry| entry["event"].as_str().unwrap()).collect()
+    }
+}
+
+impl Drop for Bench {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.folder);
+        if !std::thread::panicking() {
+            log::assert_clean();
+        }
+    }
+}
+
+/// Signs with the simulators' signer, which shares no code with the product.
+pub(crate) fn sign(url: &str, params: &[(&str, &str)]) -> String {
+    let owned: Vec<(String, String)> =
+        params.iter().map(|(n, v)| ((*n).to_owned(), (*v).to_owned())).collect();
+    simulators::sign(SIMULATED_AUTH_TOKEN, url, &owned)
+}
+
+pub(crate) async fn json_of(request: reqwest::RequestBuilder) -> (u16, Value) {
+    let response = request.send().await.unwrap();
+    let status = response.status().as_u16();
+    let text = response.text().await.unwrap();
+    (status, serde_json::from_str(&text).unwrap_or(json!(text)))
+}
+
+/// Calls a function directly, as a host does.
+pub(crate) async fn ask<E: Endpoint>(
+    endpoint: E,
+    app: &Arc<App>,
+    request: Request<impl Into<Bytes>>,
+) -> (u16, Value, Response<Bytes>) {
+    let response = guarded(endpoint, Arc::clone(app), request.map(Into::into)).await;
+    let text = String::from_utf8_lossy(response.body()).into_owned();
+    let body = serde_json::from_str(&text).unwrap_or(json!(text));
+    (response.status().as_u16(), body, response)
+}
+
+/// A signed voice webhook for a function called directly.
+pub(crate) fn voice_request(base: &str, query: &str, call_sid: &str) -> Request<String> {
+    let url = format!("{base}/api/twilio/voice{query}");
+    let params = [
+        ("CallSid", call_sid),
+        ("From", local::SIMULATED_PHONE_NUMBER),
+        ("To", ANSWERS),
+        ("Direction", "outbound-api"),
+        ("CallStatus", "in-progress"),
+    ];
+    Request::post(&url)
+        .header("content-type", "application/x-www-form-urlencoded; charset=UTF-8")
+        .header("x-twilio-signature", sign(&url, &params))
+        .body(serde_urlencoded::to_string(params).unwrap())
+        .unwrap()
+}
+
+/// A dial for a function called directly.
+pub(crate) fn dial_request(origin: &str, body: &Value) -> Request<String> {
+    Request::post("/api/twilio/make-call")
+        .header("origin", origin)
+        .header("content-type", "application/json")
+        .body(body.to_string())
+        .unwrap()
+}
+
+pub(crate) fn call_sid(digit: char) -> String {
+    format!("CA{}", digit.to_string().repeat(32))
+}

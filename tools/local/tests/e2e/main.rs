@@ -1,0 +1,12 @@
+//! The four functions over the simulated Twilio and ElevenLabs, end to end over real HTTP.
+
+mod bad_input;
+mod bench;
+mod callbacks;
+mod dial_outcomes;
+mod happy_path;
+mod log;
+mod recordings;
+mod refusals;
+mod voice_failures;
+mod voice_guard;
