@@ -130,7 +130,8 @@ async fn save(
     answer: AgentAnswer,
     time: Time,
 ) {
-    if matches!(known, Known::StoreDown) {
+    let store_was_down = matches!(known, Known::StoreDown);
+    if store_was_down {
         app.unguarded.remember(&voice.call_sid, document);
     }
     let now = app.clock.now();
@@ -139,6 +140,8 @@ async fn save(
         timeout_at(time.answered, app.store.answer(&voice.call, document, &seen, now)).await;
     let why = match saved {
         Ok(Ok(())) => return,
+        // The outage is in the log already.
+        _ if store_was_down => return,
         Ok(Err(error)) => error.to_string(),
         Err(_) => "timeout".to_owned(),
     };
