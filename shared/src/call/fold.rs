@@ -157,7 +157,7 @@ fn furthest_status<'a>(set: &[&'a Observation]) -> Option<(&'a StatusEvent, Time
     };
     set.iter()
         .filter_map(|seen| match &seen.fact {
-            Fact::Status(event) => Some((event, seen.at)),
+            Fact::Status(event) if event.status.is_reported() => Some((event, seen.at)),
             _ => None,
         })
         .max_by_key(|(event, _)| order(event))

@@ -76,6 +76,12 @@ impl CallStatus {
         }
     }
 
+    /// Whether Twilio said a word at all: a callback without one is news of the call, not a status.
+    #[must_use]
+    pub fn is_reported(&self) -> bool {
+        !matches!(self, Self::Other(word) if word == UNREPORTED)
+    }
+
     /// Whether nothing can follow.
     #[must_use]
     pub fn is_terminal(&self) -> bool {
@@ -158,11 +164,14 @@ macro_rules! word {
 word!(CallStatus);
 word!(RecordingStatus);
 
+/// Stands where Twilio left a word out.
+const UNREPORTED: &str = "unreported";
+
 /// Up to 32 characters that can stand in an observation's key; nothing at all reads `unreported`.
 pub(crate) fn key_safe(word: &str) -> String {
     let safe: String =
         word.chars().filter(|c| c.is_ascii_alphanumeric() || "-_".contains(*c)).take(32).collect();
-    if safe.is_empty() { "unreported".to_owned() } else { safe }
+    if safe.is_empty() { UNREPORTED.to_owned() } else { safe }
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::call::{Call, Timestamp};
+use crate::call::{Call, Progress, Timestamp};
 use crate::twilio::explain;
 
 /// One finding.
@@ -26,7 +26,8 @@ pub(super) fn diagnose(call: &Call, now: Timestamp) -> Vec<Diagnosis> {
         ),
         fix: "Search the log of the voice function for this callSid.".to_owned(),
     });
-    let unknown = (call.status_at(now) == "unknown").then(|| Diagnosis {
+    let is_unheard = call.progress != Progress::Unnamed && call.status_at(now) == "unknown";
+    let unknown = is_unheard.then(|| Diagnosis {
         code: "outcome_unknown".into(),
         severity: "warning",
         message: "Twilio's answer was lost and no callback has come: the phone may have rung."

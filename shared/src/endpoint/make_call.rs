@@ -15,7 +15,7 @@ use tracing::{error, info, warn};
 
 use crate::call::{CallId, CallRef, CallSid, CallStatus, Fact, Intent, Observation, StatusEvent};
 use crate::settings::{Connect, DialSettings};
-use crate::twilio::{DialError, WebhookUrls, create_call, create_call_form, explain, more_info};
+use crate::twilio::{DialError, WebhookUrls, create_call, create_call_form, explain};
 
 use super::access::{Permitted, Right, allow_origin, permit, preflight};
 use super::answer::json;
@@ -45,12 +45,12 @@ impl Endpoint for MakeCall {
     const NAME: &'static str = "make-call";
 
     async fn answer(self, app: &App, request: Request<Bytes>) -> Response<Bytes> {
-        let response = match request.method() {
-            &Method::POST => match dial(app, request.headers(), request.body()).await {
+        let response = match *request.method() {
+            Method::POST => match dial(app, request.headers(), request.body()).await {
                 Ok(response) => response,
                 Err(refusal) => refusal.into(),
             },
-            &Method::OPTIONS => preflight(METHODS),
+            Method::OPTIONS => preflight(METHODS),
             _ => Refusal::method_not_allowed(METHODS).into(),
         };
         allow_origin(&app.settings, request.method(), request.headers(), response)
@@ -239,5 +239,5 @@ fn explained(reason: Reason, code: Option<u32>, otherwise: &'static str) -> Refu
         Some(known) => Refusal::new(reason, known.fix).with_error(known.meaning),
         None => Refusal::new(reason, otherwise),
     };
-    refusal.with_code(code, more_info(code))
+    refusal.with_code(code)
 }

@@ -27,10 +27,10 @@ impl Endpoint for Recording {
     const NAME: &'static str = "recording";
 
     async fn answer(self, app: &App, request: Request<Bytes>) -> Response<Bytes> {
-        let response = match request.method() {
-            &Method::POST => return callback(app, &request).await.unwrap_or_else(Into::into),
-            &Method::GET => play(app, &request).await.unwrap_or_else(Into::into),
-            &Method::OPTIONS => preflight(METHODS),
+        let response = match *request.method() {
+            Method::POST => return callback(app, &request).await.unwrap_or_else(Into::into),
+            Method::GET => play(app, &request).await.unwrap_or_else(Into::into),
+            Method::OPTIONS => preflight(METHODS),
             _ => Refusal::method_not_allowed(METHODS).into(),
         };
         allow_origin(&app.settings, request.method(), request.headers(), response)

@@ -11,6 +11,7 @@ use serde::Serialize;
 
 use crate::call::CallId;
 use crate::settings::Problem;
+use crate::twilio::more_info;
 
 use super::answer::json;
 
@@ -83,9 +84,9 @@ pub struct Refusal {
     error: Cow<'static, str>,
     message: Cow<'static, str>,
     code: Option<u32>,
-    details: Option<String>,
     call_id: Option<CallId>,
-    header: Option<(header::HeaderName, HeaderValue)>,
+    /// Boxed because it is rare and large.
+    header: Option<Box<(header::HeaderName, HeaderValue)>>,
 }
 
 #[derive(Serialize)]
@@ -98,7 +99,7 @@ struct Body<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     code: Option<u32>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    details: Option<&'a str>,
+    details: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     call_id: Option<&'a str>,
 }
@@ -111,7 +112,6 @@ impl Refusal {
             error: reason.error().into(),
             message: message.into(),
             code: None,
-            details: None,
             call_id: None,
             header: None,
         }
@@ -138,11 +138,10 @@ impl Refusal {
         self
     }
 
-    /// Twilio's code and its page about it.
+    /// Twilio's code; Twilio's page about it goes with it.
     #[must_use]
-    pub fn with_code(mut self, code: u32, details: String) -> Self {
+    pub fn with_code(mut self, code: u32) -> Self {
         self.code = Some(code);
-        self.details = Some(details);
         self
     }
 
@@ -156,7 +155,7 @@ impl Refusal {
     /// One header more.
     #[must_use]
     pub fn with_header(mut self, name: header::HeaderName, value: HeaderValue) -> Self {
-        self.header = Some((name, value));
+        self.header = Some(Box::new((name, value)));
         self
     }
 }
@@ -169,11 +168,14 @@ impl From<Refusal> for Response<Bytes> {
             reason: refusal.reason.as_str(),
             message: &refusal.message,
             code: refusal.code,
-            details: refusal.details.as_deref(),
+            details: refusal.code.map(more_info),
             call_id: refusal.call_id.as_ref().map(CallId::as_str),
         };
         let mut response = json(refusal.reason.status(), &body);
-        response.headers_mut().extend(refusal.header);
+        if let Some(header) = refusal.header {
+            let (name, value) = *header;
+            response.headers_mut().insert(name, value);
+        }
         response
     }
 }

@@ -34,10 +34,10 @@ impl Endpoint for Status {
     const NAME: &'static str = "status";
 
     async fn answer(self, app: &App, request: Request<Bytes>) -> Response<Bytes> {
-        let response = match request.method() {
-            &Method::POST => return callback(app, &request).await.unwrap_or_else(Into::into),
-            &Method::GET => read(app, &request).await.unwrap_or_else(Into::into),
-            &Method::OPTIONS => preflight(METHODS),
+        let response = match *request.method() {
+            Method::POST => return callback(app, &request).await.unwrap_or_else(Into::into),
+            Method::GET => read(app, &request).await.unwrap_or_else(Into::into),
+            Method::OPTIONS => preflight(METHODS),
             _ => Refusal::method_not_allowed(METHODS).into(),
         };
         allow_origin(&app.settings, request.method(), request.headers(), response)

@@ -25,7 +25,8 @@ where
     let lines = tracing_subscriber::fmt::layer()
         .json()
         .flatten_event(true)
-        .with_current_span(false)
+        // On Lambda the span holds the invocation's requestId.
+        .with_current_span(true)
         .with_span_list(false)
         .with_writer(writer)
         .with_filter(asked)

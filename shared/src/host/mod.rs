@@ -33,11 +33,9 @@ pub fn main<E: Endpoint>(endpoint: E) -> Result<(), Error> {
     })
 }
 
-/// Vercel is looked for before Lambda: it reserves Lambda's function name too (`hosting.md` 0).
 async fn run<E: Endpoint>(endpoint: E, app: Arc<App>) -> Result<(), Error> {
-    let on = |name: &str| std::env::var_os(name).is_some();
     #[cfg(feature = "lambda")]
-    if on("AWS_LAMBDA_RUNTIME_API") && !on("VERCEL_IPC_PATH") && !on("VERCEL_DEV") {
+    if is_lambda() {
         return lambda::run(endpoint, app).await;
     }
     // Without a host this is plain HTTP on 127.0.0.1:$VERCEL_DEV_PORT, or 3000.
@@ -45,9 +43,16 @@ async fn run<E: Endpoint>(endpoint: E, app: Arc<App>) -> Result<(), Error> {
     return vercel::run(endpoint, app).await;
     #[cfg(not(feature = "vercel"))]
     {
-        let _ = (endpoint, app, on);
+        let _ = (endpoint, app);
         Err("this build runs on AWS Lambda only".into())
     }
+}
+
+/// Vercel is looked for first: it reserves names of Lambda's too (`hosting.md` 0).
+#[cfg(feature = "lambda")]
+fn is_lambda() -> bool {
+    let on = |name: &str| std::env::var_os(name).is_some();
+    on("AWS_LAMBDA_RUNTIME_API") && !on("VERCEL_IPC_PATH") && !on("VERCEL_DEV")
 }
 
 /// Answers one request in a task of its own. A caller who hangs up does not cut a dial off between

@@ -1,5 +1,6 @@
 //! The addresses in the settings: our own, the other sides', and the pages' origins.
 
+use std::fmt;
 use std::net::IpAddr;
 
 use reqwest::Url;
@@ -9,7 +10,7 @@ use super::env::Env;
 /// Our public base, `NEXT_PUBLIC_APP_URL`, without a trailing slash.
 ///
 /// Kept as written otherwise: the signature covers the exact string (`twilio.md` 2.4).
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct AppUrl {
     base: String,
     authority_length: usize,
@@ -52,6 +53,13 @@ impl AppUrl {
     }
 }
 
+impl fmt::Debug for AppUrl {
+    /// The base may hold a password; the origin does not.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.origin.0)
+    }
+}
+
 /// An origin, normalised as browsers do: lower case, no default port.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Origin(String);
@@ -86,6 +94,9 @@ impl BaseUrl {
         if url.scheme() == "http" && !is_local(&url) {
             return Err("must be https".to_owned());
         }
+        if !url.username().is_empty() || url.password().is_some() {
+            return Err("must not hold a user and password".to_owned());
+        }
         Ok(Self(base.to_owned()))
     }
 
@@ -117,22 +128,41 @@ fn http_url(text: &str) -> Result<Url, String> {
     }
 }
 
-fn is_local(url: &Url) -> bool {
+/// The address literally written as the host, an IPv4 one inside IPv6 included.
+fn literal_ip(url: &Url) -> Option<IpAddr> {
     let host = url.host_str().unwrap_or_default();
-    let ip = host.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>();
-    ip.map_or(host == "localhost" || host.ends_with(".localhost"), |ip| ip.is_loopback())
+    let ip = host.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>().ok()?;
+    Some(ip.to_canonical())
 }
 
-/// Reads `NEXT_PUBLIC_APP_URL`. `reaches_twilio`: the real Twilio is going to call it.
-pub(super) fn app_url(env: &mut Env<'_>, reaches_twilio: bool) -> Option<AppUrl> {
+fn is_local(url: &Url) -> bool {
+    let name = url.host_str().unwrap_or_default().trim_end_matches('.');
+    let is_localhost = name == "localhost" || name.ends_with(".localhost");
+    literal_ip(url).map_or(is_localhost, |ip| ip.is_loopback())
+}
+
+/// Addresses that mean nothing outside this machine or its network.
+fn is_private(url: &Url) -> bool {
+    is_local(url)
+        || literal_ip(url).is_some_and(|ip| match ip {
+            IpAddr::V4(ip) => ip.is_unspecified() || ip.is_private() || ip.is_link_local(),
+            IpAddr::V6(ip) => {
+                ip.is_unspecified() || ip.is_unique_local() || ip.is_unicast_link_local()
+            }
+        })
+}
+
+/// Reads `NEXT_PUBLIC_APP_URL`. The real Twilio must be able to call it, a simulated one can reach
+/// this machine.
+pub(super) fn app_url(env: &mut Env<'_>) -> Option<AppUrl> {
+    let api_url = env.get("TWILIO_API_URL").and_then(|text| BaseUrl::parse(&text).ok());
+    let reaches_twilio = api_url.is_none_or(|api_url| api_url.is_twilios());
     env.required("NEXT_PUBLIC_APP_URL", |text| {
         let app_url = AppUrl::parse(text)?;
         let url = http_url(app_url.base())?;
         if reaches_twilio {
-            if is_local(&url) {
-                return Err(
-                    "is on this machine, where Twilio cannot call it: use a tunnel".to_owned()
-                );
+            if is_private(&url) {
+                return Err("is not public, so Twilio cannot call it: use a tunnel".to_owned());
             }
             if url.scheme() != "https" {
                 return Err("must be https".to_owned());

@@ -16,11 +16,13 @@ pub enum Host {
 impl Host {
     /// Vercel is looked for first: it reserves some of Lambda's names too.
     pub(super) fn detect(env: &Env<'_>) -> Self {
-        match (env.get("VERCEL"), env.get("VERCEL_DEV"), env.get("AWS_LAMBDA_RUNTIME_API")) {
-            (_, Some(_), _) => Self::Local,
-            (Some(_), None, _) => Self::Vercel,
-            (None, None, Some(_)) => Self::Lambda,
-            (None, None, None) => Self::Local,
+        let on = |name: &str| env.get(name).is_some();
+        if on("VERCEL") && !on("VERCEL_DEV") {
+            Self::Vercel
+        } else if on("AWS_LAMBDA_RUNTIME_API") {
+            Self::Lambda
+        } else {
+            Self::Local
         }
     }
 

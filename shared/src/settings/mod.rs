@@ -114,8 +114,7 @@ impl Settings {
         let mut env = Env::new(var);
         let host = Host::detect(&env);
         let twilio = twilio::account(&mut env);
-        let reaches_twilio = twilio.as_ref().is_none_or(|account| account.api_url.is_twilios());
-        let app_url = app_url::app_url(&mut env, reaches_twilio);
+        let app_url = app_url::app_url(&mut env);
         let access = Access {
             token: match env.optional("MAKE_CALL_TOKEN", secret::token) {
                 Some(token) => Token::Set(token),
@@ -130,8 +129,11 @@ impl Settings {
             retention_days: env.number("CALL_RETENTION_DAYS", 30, 1..=3650),
         };
         for name in NOT_HONOURED_YET {
-            let paused_off = name == "CALL_PAUSED" && !env.flag(name);
-            if env.get(name).is_some() && !paused_off {
+            // A switch for emergencies: only these words leave it off.
+            let is_off = |value: &str| {
+                name == "CALL_PAUSED" && (value == "0" || value.eq_ignore_ascii_case("false"))
+            };
+            if env.get(name).is_some_and(|value| !is_off(value.trim())) {
                 env.problem(
                     name,
                     "is not honoured by this version yet, so nothing is dialled while it is set",

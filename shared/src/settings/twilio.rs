@@ -48,7 +48,88 @@ fn api_key(env: &mut Env<'_>) -> Option<(String, Secret)> {
 
 /// What checks webhooks: always auth tokens, whatever signs REST calls in.
 pub(super) fn verifier(env: &mut Env<'_>) -> Option<Verifier> {
-    let primary = env.required("TWILIO_AUTH_TOKEN", Secret::parse)?;
+    let primary = env.required("TWILIO_AUTH_TOKEN", Secret::parse);
     let secondary = env.optional("TWILIO_AUTH_TOKEN_SECONDARY", Secret::parse);
-    Some(Verifier::new([Some(&primary), secondary.as_ref()].into_iter().flatten()))
+    let tokens: Vec<Secret> = primary.into_iter().chain(secondary).collect();
+    (!tokens.is_empty()).then(|| Verifier::new(&tokens))
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::settings::Settings;
+
+    fn problems(pairs: &[(&str, &str)]) -> Vec<String> {
+        let good = [
+            ("TWILIO_ACCOUNT_SID", "AC00000000000000000000000000000001"),
+            ("TWILIO_AUTH_TOKEN", "token"),
+            ("TWILIO_PHONE_NUMBER", "+12125550100"),
+            ("ELEVENLABS_AGENT_ID", "agent"),
+            ("ELEVENLABS_API_KEY", "key"),
+            ("NEXT_PUBLIC_APP_URL", "https://app.example"),
+            ("STORE_URL", "sqlite:calls"),
+        ];
+        let settings = Settings::parse(&|name| {
+            let found = pairs.iter().chain(&good).find(|(known, _)| *known == name);
+            found.map(|(_, value)| (*value).to_owned())
+        });
+        let names = settings.problems.into_iter().map(|problem| problem.name);
+        names.filter(|name| name != "STORE_URL").collect()
+    }
+
+    #[test]
+    fn both_tokens_are_complained_about_at_once() {
+        let wrong = [("TWILIO_AUTH_TOKEN", "a b"), ("TWILIO_AUTH_TOKEN_SECONDARY", "c d")];
+        assert_eq!(problems(&wrong), ["TWILIO_AUTH_TOKEN", "TWILIO_AUTH_TOKEN_SECONDARY"]);
+    }
+
+    #[test]
+    fn an_incomplete_account_does_not_make_a_simulators_localhost_wrong() {
+        let wrong = [
+            ("TWILIO_AUTH_TOKEN", ""),
+            ("TWILIO_API_URL", "http://127.0.0.1:4010"),
+            ("NEXT_PUBLIC_APP_URL", "http://localhost:3000"),
+        ];
+        assert_eq!(problems(&wrong), ["TWILIO_AUTH_TOKEN"]);
+    }
+
+    #[test]
+    fn the_real_twilio_is_never_given_an_address_it_cannot_call() {
+        let private = [
+            "localhost.",
+            "0.0.0.0",
+            "[::]",
+            "[::ffff:127.0.0.1]",
+            "192.168.1.9",
+            "10.0.0.1",
+            "[fe80::1]",
+        ];
+        for host in private {
+            let url = format!("https://{host}");
+            assert_eq!(
+                problems(&[("NEXT_PUBLIC_APP_URL", &url)]),
+                ["NEXT_PUBLIC_APP_URL"],
+                "{host}"
+            );
+        }
+    }
+
+    #[test]
+    fn only_0_and_false_leave_the_emergency_switch_off() {
+        for value in ["off", "no", "1", "true", "yes"] {
+            assert_eq!(problems(&[("CALL_PAUSED", value)]), ["CALL_PAUSED"], "{value}");
+        }
+        for value in ["", "0", "false"] {
+            assert_eq!(problems(&[("CALL_PAUSED", value)]), [""; 0], "{value}");
+        }
+    }
+
+    #[test]
+    fn a_password_in_an_address_never_prints() {
+        let url = "https://user:hunter2@app.example";
+        assert!(problems(&[("NEXT_PUBLIC_APP_URL", url)]).is_empty());
+        assert_eq!(problems(&[("TWILIO_API_URL", url)]), ["TWILIO_API_URL"]);
+        let app_url = crate::settings::AppUrl::parse(url).unwrap();
+        assert_eq!(format!("{app_url:?}"), "https://app.example");
+        assert_eq!(app_url.base(), url);
+    }
 }

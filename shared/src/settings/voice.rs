@@ -9,6 +9,9 @@ use super::env::Env;
 /// Twilio waits 15 s for the whole of a webhook, connecting included.
 const LONGEST_BUDGET_SECONDS: u32 = 14;
 
+/// Leaves the signed URL room within Twilio's 64 kB of TwiML.
+const LONGEST_STREAM_BYTES: usize = 32 * 1024;
+
 /// Settings of the voice webhook.
 #[derive(Clone, Debug)]
 pub struct Voice {
@@ -79,6 +82,9 @@ pub(super) fn voice(env: &mut Env<'_>) -> Voice {
         inbound_track: track.is_some(),
         parameters: env.list("STREAM_PARAMETERS", parameter),
     };
+    if stream.twiml("").len() > LONGEST_STREAM_BYTES {
+        env.problem("STREAM_PARAMETERS", "must not be longer than 32 kB in all");
+    }
     let off = env.get("STREAM_STATUS_CALLBACK").is_some() && !env.flag("STREAM_STATUS_CALLBACK");
     Voice {
         budget: Duration::from_secs(u64::from(seconds)),

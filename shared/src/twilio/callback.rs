@@ -120,6 +120,7 @@ pub struct VoiceRequest {
 impl VoiceRequest {
     /// Reads the webhook's form.
     pub fn parse(form: &Form, call_id: Option<CallId>) -> Result<Self, NotACallback> {
+        let is_ours = call_id.is_some();
         let call = call_ref(form, call_id)?;
         let call_sid = call.call_sid().cloned().ok_or(NotACallback)?;
         let answer = AgentAnswer {
@@ -132,7 +133,12 @@ impl VoiceRequest {
             call_sid,
             from: Party::new(form.get("From").unwrap_or("anonymous")),
             to: Party::new(form.get("To").unwrap_or("anonymous")),
-            direction: form.get("Direction").map_or(Direction::Inbound, direction),
+            // Only calls that we dialled have our id in their webhooks.
+            direction: form.get("Direction").map(direction).unwrap_or(if is_ours {
+                Direction::Outbound
+            } else {
+                Direction::Inbound
+            }),
             answer,
         })
     }

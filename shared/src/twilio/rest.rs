@@ -48,7 +48,6 @@ pub struct Account {
 
 impl Account {
     /// Adds Basic auth.
-    #[must_use]
     pub fn sign_in(&self, request: RequestBuilder) -> RequestBuilder {
         match &self.credentials {
             Credentials::AuthToken(token) => {

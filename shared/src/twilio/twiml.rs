@@ -91,6 +91,8 @@ pub struct RegisteredTwiml {
     pub twiml: String,
     /// From `<Parameter name="conversation_id">`.
     pub conversation_id: String,
+    /// Something in it that Twilio is going to object to, for the log.
+    pub warning: Option<&'static str>,
 }
 
 impl RegisteredTwiml {
@@ -98,7 +100,8 @@ impl RegisteredTwiml {
     /// else reports stream errors. Every other byte stays.
     pub fn parse(document: &str, status_callback: Option<&str>) -> Result<Self, NotTwiml> {
         // Twilio takes no white space before the declaration.
-        let text = document.trim_start_matches('\u{feff}').trim();
+        let text = document.trim_start_matches(|c: char| c == '\u{feff}' || c.is_whitespace());
+        let text = text.trim_end();
         if text.is_empty() || text.len() > MAX_TWIML_BYTES {
             return Err(NotTwiml::Size);
         }
@@ -108,29 +111,47 @@ impl RegisteredTwiml {
         let stream = stream_of(&tree).ok_or(NotTwiml::NoStream)?;
         let conversation_id = stream
             .children()
-            .filter(|node| node.has_tag_name("Parameter"))
+            .filter(|node| is_verb(node, "Parameter"))
             .find(|node| node.attribute("name") == Some("conversation_id"))
             .and_then(|node| node.attribute("value"))
             .filter(|id| !id.is_empty())
             .ok_or(NotTwiml::NoConversationId)?;
         let twiml = match status_callback {
             Some(url) if stream.attribute("statusCallback").is_none() => {
-                let (before, rest) = text.split_at(stream.range().start);
-                // A prefixed name (`<x:Stream>`) would be no verb of Twilio's.
-                let rest = rest.strip_prefix("<Stream").ok_or(NotTwiml::NoStream)?;
+                let name_end = stream.range().start + "<Stream".len();
+                let (before, rest) = text.split_at(name_end);
                 let added =
                     attribute("statusCallback", url) + &attribute("statusCallbackMethod", "POST");
-                format!("{before}<Stream{added}{rest}")
+                format!("{before}{added}{rest}")
             }
             _ => text.to_owned(),
         };
-        Ok(Self { twiml, conversation_id: conversation_id.to_owned() })
+        if twiml.len() > MAX_TWIML_BYTES {
+            return Err(NotTwiml::Size);
+        }
+        let warning = warning(stream);
+        Ok(Self { twiml, conversation_id: conversation_id.to_owned(), warning })
     }
 }
 
+/// What Twilio is going to object to. ElevenLabs' word stands all the same: it may know better.
+fn warning(stream: Node<'_, '_>) -> Option<&'static str> {
+    let has_query = stream.attribute("url").is_some_and(|url| url.contains('?'));
+    match stream.attribute("track") {
+        _ if has_query => Some("the Stream url has a query, which Twilio drops (31920, 31921)"),
+        None | Some("inbound_track") => None,
+        Some(_) => Some("the Stream has a track that Connect does not allow (31941)"),
+    }
+}
+
+/// Without a prefix: `<x:Stream>` is no verb of Twilio's.
+fn is_verb(node: &Node<'_, '_>, name: &str) -> bool {
+    node.has_tag_name(name) && node.tag_name().namespace().is_none()
+}
+
 fn stream_of<'a, 'input>(tree: &'a Document<'input>) -> Option<Node<'a, 'input>> {
-    let root = Some(tree.root_element()).filter(|root| root.has_tag_name("Response"))?;
-    let child = |of: Node<'a, 'input>, name| of.children().find(|node| node.has_tag_name(name));
+    let root = Some(tree.root_element()).filter(|root| is_verb(root, "Response"))?;
+    let child = |of: Node<'a, 'input>, name| of.children().find(|node| is_verb(node, name));
     let stream = child(child(root, "Connect")?, "Stream")?;
     stream.attribute("url").filter(|url| url.starts_with("wss://"))?;
     Some(stream)

@@ -1,6 +1,7 @@
 //! Connecting the agent, one way or the other, and what each failure means to the person waiting.
 
 use tokio::time::Instant;
+use tracing::warn;
 
 use crate::call::{CallId, DynamicVariables};
 use crate::elevenlabs::{AgentError, RegisterCall, get_signed_url, register_call};
@@ -98,6 +99,10 @@ async fn register(
     let callback = callback.map(|app_url| WebhookUrls::new(app_url, call_id).status());
     let registered = RegisteredTwiml::parse(&document, callback.as_deref())
         .map_err(|error| AgentError::Nonsense { why: error.to_string() })?;
+    if let Some(why) = registered.warning {
+        let call_id = call_id.map(CallId::as_str);
+        warn!(service = "elevenlabs", status = "odd", why, callSid = %voice.call_sid, callId = call_id, "the agent's TwiML may not work");
+    }
     Ok(Connected { twiml: registered.twiml, conversation_id: Some(registered.conversation_id) })
 }
 

@@ -17,8 +17,15 @@ pub(super) fn create(
     tx.prepare_cached("DELETE FROM call WHERE expires_at <= ?1")?.execute([now.as_millis()])?;
     let call_id = call.call_id().map(CallId::as_str);
     let call_sid = call.call_sid().map(CallSid::as_str);
-    let by_id = row_of(tx, "SELECT id FROM call WHERE call_id = ?1", call_id)?;
     let by_sid = row_of(tx, "SELECT id FROM call WHERE call_sid = ?1", call_sid)?;
+    // One dial makes one call: a second SID under our id is somebody else's call.
+    let is_taken = "SELECT id FROM call WHERE call_id = ?1 AND call_sid <> ?2";
+    let taken = tx
+        .prepare_cached(is_taken)?
+        .query_row(params![call_id, call_sid], |row| row.get::<_, i64>(0))
+        .optional()?;
+    let call_id = call_id.filter(|_| taken.is_none());
+    let by_id = row_of(tx, "SELECT id FROM call WHERE call_id = ?1", call_id)?;
     match (by_id, by_sid) {
         (None, None) => {
             tx.prepare_cached(
@@ -55,12 +62,19 @@ fn merge(tx: &Transaction<'_>, ours: i64, named: i64) -> Result<i64> {
         |row| row.get(0),
     )?;
     if free {
-        let sid: String =
-            tx.query_row("SELECT call_sid FROM call WHERE id = ?1", [named], |row| row.get(0))?;
+        let (sid, created_at, expires_at) = tx.query_row(
+            "SELECT call_sid, created_at, expires_at FROM call WHERE id = ?1",
+            [named],
+            |row| Ok((row.get::<_, String>(0)?, row.get::<_, i64>(1)?, row.get::<_, i64>(2)?)),
+        )?;
         tx.execute("UPDATE OR IGNORE observation SET call = ?1 WHERE call = ?2", [ours, named])?;
         tx.execute("UPDATE OR IGNORE answer SET call = ?1 WHERE call = ?2", [ours, named])?;
         tx.execute("DELETE FROM call WHERE id = ?1", [named])?;
-        tx.execute("UPDATE call SET call_sid = ?2 WHERE id = ?1", params![ours, sid])?;
+        tx.execute(
+            "UPDATE call SET call_sid = ?2, created_at = min(created_at, ?3),
+                expires_at = min(expires_at, ?4) WHERE id = ?1",
+            params![ours, sid, created_at, expires_at],
+        )?;
     }
     Ok(ours)
 }

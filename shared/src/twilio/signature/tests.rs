@@ -125,7 +125,7 @@ proptest! {
         let form = Form::from_pairs(pairs.clone());
         let (verifier, signature) = (verifier(&[&token]), sign(&token, &url, &form));
         prop_assert_eq!(verifier.verify(&url, &form, &signature), Ok(()));
-        let mut more = pairs.clone();
+        let mut more = pairs;
         more.push(extra);
         let more = Form::from_pairs(more);
         if canonical(&more) != canonical(&form) {

@@ -1,1 +1,362 @@
+//! Golden outputs of both SDKs, ElevenLabs' answers with our one change, and everything refused.
 
+use proptest::prelude::*;
+
+use super::*;
+
+/// Element, attributes by name, children; text as a child of its own. No comments, no white space.
+#[derive(Debug, PartialEq)]
+enum Tree {
+    Element(String, Vec<(String, String)>, Vec<Self>),
+    Text(String),
+}
+
+fn tree(document: &str) -> Tree {
+    fn of(node: Node<'_, '_>) -> Tree {
+        let Some(text) = node.text().filter(|_| node.is_text()) else {
+            let attribute =
+                |a: roxmltree::Attribute<'_, '_>| (a.name().to_owned(), a.value().to_owned());
+            let mut attributes: Vec<_> = node.attributes().map(attribute).collect();
+            attributes.sort();
+            let name = node.tag_name().name().to_owned();
+            return Tree::Element(name, attributes, node.children().map(of).collect());
+        };
+        Tree::Text(text.to_owned())
+    }
+    of(Document::parse(document).unwrap().root_element())
+}
+
+const XML: &str = r#"<?xml version="1.0" encoding="UTF-8"?>"#;
+
+fn stream(name: &str, parameters: &[(&str, &str)]) -> ConnectStream {
+    let owned = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
+    ConnectStream {
+        name: Some(name.to_owned()),
+        inbound_track: true,
+        parameters: parameters.iter().map(owned).collect(),
+    }
+}
+
+/// Each with what npm twilio 6.2.0 and PyPI twilio 9.13.0 write (`twiml_golden.json`).
+#[rustfmt::skip]
+fn golden() -> [(&'static str, String, [&'static str; 2]); 4] {
+    let plain = |url| ConnectStream::default().twiml(url);
+    let signed = "wss://api.elevenlabs.io/v1/convai/conversation?agent_id=agent_x&conversation_signature=cvtkn_a+b/c=";
+    let parameters = [("call_id", "a&b<c>\"d\"'e"), ("é", "line1\nline2\ttab")];
+    [
+        ("connect_stream_url_with_amp", plain(signed), [
+            r#"<Response><Connect><Stream url="wss://api.elevenlabs.io/v1/convai/conversation?agent_id=agent_x&amp;conversation_signature=cvtkn_a+b/c="/></Connect></Response>"#,
+            r#"<Response><Connect><Stream url="wss://api.elevenlabs.io/v1/convai/conversation?agent_id=agent_x&amp;conversation_signature=cvtkn_a+b/c=" /></Connect></Response>"#,
+        ]),
+        ("connect_stream_plain", plain("wss://example.com/ws"), [
+            r#"<Response><Connect><Stream url="wss://example.com/ws"/></Connect></Response>"#,
+            r#"<Response><Connect><Stream url="wss://example.com/ws" /></Connect></Response>"#,
+        ]),
+        // Our builder writes no statusCallback into a stream of its own: left out of both texts.
+        ("connect_stream_name_track_status_params", stream("my_stream", &parameters).twiml("wss://example.com/ws"), [
+            r#"<Response><Connect><Stream url="wss://example.com/ws" name="my_stream" track="inbound_track"><Parameter name="call_id" value="a&amp;b&lt;c>&quot;d&quot;'e"/><Parameter name="é" value="line1&#xA;line2&#x9;tab"/></Stream></Connect></Response>"#,
+            r#"<Response><Connect><Stream name="my_stream" track="inbound_track" url="wss://example.com/ws"><Parameter name="call_id" value="a&amp;b&lt;c&gt;&quot;d&quot;'e" /><Parameter name="é" value="line1&#10;line2&#09;tab" /></Stream></Connect></Response>"#,
+        ]),
+        ("say_hangup", say_and_hang_up("Technical difficulties. Please try again later.", None), [
+            "<Response><Say>Technical difficulties. Please try again later.</Say><Hangup/></Response>",
+            "<Response><Say>Technical difficulties. Please try again later.</Say><Hangup /></Response>",
+        ]),
+    ]
+}
+
+#[test]
+fn what_we_write_is_what_both_sdks_write() {
+    for (name, ours, theirs) in golden() {
+        assert!(ours.starts_with(XML), "{name}");
+        for text in theirs {
+            assert_eq!(tree(&ours), tree(&format!("{XML}{text}")), "{name}");
+        }
+    }
+}
+
+/// The texts above must not drift from the file they restate, where that file is at hand.
+#[test]
+fn the_golden_texts_restate_the_shared_ones() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../shared/data/twilio/twiml_golden.json");
+    let Ok(text) = std::fs::read_to_string(path) else {
+        eprintln!("SKIPPED: the shared golden outputs are not on this machine");
+        return;
+    };
+    let file: serde_json::Value = serde_json::from_str(&text).unwrap();
+    for (name, _, ours) in golden() {
+        for (sdk, ours) in ["npm_twilio_6.2.0", "pypi_twilio_9.13.0"].iter().zip(ours) {
+            let given = file["cases"][name][sdk].as_str().unwrap();
+            let callback = r#" statusCallback="https://app.example/api/twilio/stream?x=1&amp;y=2" statusCallbackMethod="POST""#;
+            assert_eq!(given.replace(callback, ""), format!("{XML}{ours}"), "{name} {sdk}");
+        }
+    }
+}
+
+#[test]
+fn an_apology_may_have_a_language() {
+    let expected = "<Response><Say language=\"de-DE\">Bitte später.</Say><Hangup/></Response>";
+    assert_eq!(tree(&say_and_hang_up("Bitte später.", Some("de-DE"))), tree(expected));
+}
+
+const ID: &str = "conv_0000000000000000000000000001";
+const OURS: &str = "https://app.example/api/twilio/status?callId=0af3#rc=2&rp=ct,rt,5xx";
+
+/// Documents of ElevenLabs' that are good: both observed shapes, and what an XML writer may change.
+#[rustfmt::skip]
+fn registered() -> Vec<String> {
+    let parameter = format!(r#"<Parameter name="conversation_id" value="{ID}" />"#);
+    let api = r#"url="wss://api.elevenlabs.io/v1/convai/conversation""#;
+    let us = r#"track="inbound_track" url="wss://api.us.elevenlabs.io/v1/convai/conversation""#;
+    let observed = |stream| format!("{XML}<Response><Connect><Stream {stream}>{parameter}</Stream></Connect></Response>");
+    vec![
+        observed(api),
+        observed(us),
+        observed(api).replace('"', "'"),
+        observed(r#"url="wss://x.example/c" track="inbound_track" name="n>m""#),
+        format!("<Response><Connect><Stream {api}>{parameter}</Stream></Connect></Response>"),
+        format!("{XML}\n<Response>\n  <Connect>\n    <Stream\n      {api}\n    >\n      {parameter}\n    </Stream>\n  </Connect>\n</Response>"),
+        format!("{XML}<!-- <Stream> --><Response><Connect action=\"/x\"><Stream {api}><Parameter name=\"a\" value=\"b\"/>{parameter}</Stream></Connect><Hangup/></Response>"),
+    ]
+}
+
+#[test]
+fn a_registered_document_passes_unchanged_and_tells_its_conversation() {
+    for document in registered() {
+        let parsed = RegisteredTwiml::parse(&document, None).unwrap();
+        assert_eq!(
+            parsed,
+            RegisteredTwiml { twiml: document, conversation_id: ID.to_owned(), warning: None }
+        );
+    }
+}
+
+#[test]
+fn our_status_callback_is_added_once_and_every_other_byte_stays() {
+    let added = " statusCallback=\"https://app.example/api/twilio/status?callId=0af3#rc=2&amp;rp=ct,rt,5xx\" statusCallbackMethod=\"POST\"";
+    for document in registered() {
+        let parsed = RegisteredTwiml::parse(&document, Some(OURS)).unwrap();
+        assert_eq!(parsed.twiml.matches(added).count(), 1, "{document}");
+        assert_eq!(parsed.twiml.replace(added, ""), document);
+        let tree = Document::parse(&parsed.twiml).unwrap();
+        assert_eq!(stream_of(&tree).unwrap().attribute("statusCallback"), Some(OURS));
+        assert_eq!(parsed.conversation_id, ID);
+        let again = RegisteredTwiml::parse(&parsed.twiml, Some("https://other.example"));
+        assert_eq!(again, Ok(parsed));
+    }
+}
+
+#[test]
+fn a_status_callback_that_is_there_stays() {
+    let theirs = r#"<Stream statusCallback="https://theirs.example" "#;
+    let document = registered()[0].replace("<Stream ", theirs);
+    assert_eq!(RegisteredTwiml::parse(&document, Some(OURS)).unwrap().twiml, document);
+}
+
+#[test]
+fn nothing_stands_before_the_declaration() {
+    let document = &registered()[0];
+    for around in ["\u{feff}", "\n", "\u{feff}\r\n \t"] {
+        let parsed = RegisteredTwiml::parse(&format!("{around}{document}\n"), None).unwrap();
+        assert_eq!(&parsed.twiml, document);
+    }
+}
+
+#[test]
+fn whatever_is_not_twiml_is_refused() {
+    let good = &registered()[0];
+    let doctype = good.replace(XML, r#"<!DOCTYPE Response [<!ENTITY e "x">]>"#);
+    let html = "<!DOCTYPE html><html><body>Bad gateway</body></html>".to_owned();
+    let truncated: Vec<String> =
+        (XML.len()..good.len()).map(|end| good[..end].to_owned()).collect();
+    let others = ["{\"detail\":\"x\"}", "oops", "<Response>", "&", "<a/><b/>"].map(str::to_owned);
+    for bad in [doctype, html].iter().chain(&truncated).chain(&others) {
+        assert_eq!(RegisteredTwiml::parse(bad, Some(OURS)), Err(NotTwiml::Malformed), "{bad}");
+    }
+}
+
+#[test]
+fn nothing_and_too_much_are_refused() {
+    let good = &registered()[0];
+    for empty in ["", " \n", "\u{feff}"] {
+        assert_eq!(RegisteredTwiml::parse(empty, None), Err(NotTwiml::Size));
+    }
+    let padded = |length: usize| {
+        good.replace("<Response>", &format!("<Response>{}", " ".repeat(length - good.len())))
+    };
+    assert!(RegisteredTwiml::parse(&padded(MAX_TWIML_BYTES), None).is_ok());
+    assert_eq!(RegisteredTwiml::parse(&padded(MAX_TWIML_BYTES + 1), None), Err(NotTwiml::Size));
+}
+
+#[test]
+fn what_opens_no_stream_to_an_agent_is_refused() {
+    let good = &registered()[0];
+    let bad = [
+        good.replace("wss://", "ws://"),
+        good.replace("wss://", "https://"),
+        good.replace(" url=", " uri="),
+        good.replace("Connect>", "Start>"),
+        good.replace("Response>", "response>"),
+        good.replace("Stream", "Siprec"),
+        good.replace("<Connect>", "<Connect><Group>").replace("</Connect>", "</Group></Connect>"),
+        good.replace("<Response>", "<Response><Gather>")
+            .replace("</Response>", "</Gather></Response>"),
+        good.replace("Response>", "Outer>")
+            .replace("<Outer>", "<Outer><Response>")
+            .replace("</Outer>", "</Response></Outer>"),
+        say_and_hang_up("Sorry.", None),
+        "<html><body>Bad gateway</body></html>".to_owned(),
+    ];
+    for document in bad {
+        for callback in [None, Some(OURS)] {
+            assert_eq!(
+                RegisteredTwiml::parse(&document, callback),
+                Err(NotTwiml::NoStream),
+                "{document}"
+            );
+        }
+    }
+}
+
+#[test]
+fn a_prefixed_stream_is_no_verb_of_twilios() {
+    let named = registered()[0].replace("<Stream", "<x:Stream").replace("</Stream", "</x:Stream");
+    let document = named.replace("<Response", "<Response xmlns:x=\"urn:x\"");
+    assert_eq!(RegisteredTwiml::parse(&document, Some(OURS)), Err(NotTwiml::NoStream));
+    assert_eq!(RegisteredTwiml::parse(&named, Some(OURS)), Err(NotTwiml::Malformed));
+}
+
+#[test]
+fn a_stream_without_its_conversation_is_refused() {
+    let good = &registered()[0];
+    let bad = [
+        good.replace("conversation_id", "conversationId"),
+        good.replace(ID, ""),
+        good.replace(" value=", " content="),
+        good.replace("<Parameter", "<Param"),
+        ConnectStream::default().twiml("wss://api.elevenlabs.io/v1/convai/conversation"),
+        // Beside the stream it never reaches the agent.
+        good.replace(
+            "></Connect>",
+            &format!("><Parameter name=\"conversation_id\" value=\"{ID}\"/></Connect>"),
+        )
+        .replacen("conversation_id", "x", 1),
+    ];
+    for document in bad {
+        let parsed = RegisteredTwiml::parse(&document, Some(OURS));
+        assert_eq!(parsed, Err(NotTwiml::NoConversationId), "{document}");
+    }
+}
+
+#[test]
+fn what_xml_cannot_hold_is_dropped() {
+    let said = say_and_hang_up("a\u{0}b\u{8}c\u{b}d\u{1f}e\u{fffe}f\u{ffff}g\u{1F600}", None);
+    assert_eq!(tree(&said), tree("<Response><Say>abcdefg\u{1F600}</Say><Hangup/></Response>"));
+    let streamed = ConnectStream::default().twiml("wss://a.example/\u{1}b");
+    assert!(streamed.contains("\"wss://a.example/b\""), "{streamed}");
+}
+
+#[test]
+fn no_more_is_said_than_twilio_reads() {
+    let Tree::Element(_, _, verbs) = tree(&say_and_hang_up(&"é".repeat(5000), None)) else {
+        panic!()
+    };
+    let Tree::Element(_, _, said) = &verbs[0] else { panic!() };
+    assert_eq!(said, &[Tree::Text("é".repeat(4096))]);
+}
+
+#[test]
+fn a_parameter_stays_under_five_hundred_characters() {
+    assert!(ConnectStream::allows("n", &"é".repeat(498)));
+    assert!(!ConnectStream::allows("n", &"é".repeat(499)));
+    assert!(!ConnectStream::allows("", "v"));
+    assert!(!ConnectStream::allows("n\u{1}", "v") && !ConnectStream::allows("n", "v\u{fffe}"));
+}
+
+fn legal(text: &str) -> String {
+    text.chars().filter(|c| is_xml_text(&c.to_string())).collect()
+}
+
+/// Half of it ASCII, control characters included.
+const ANY_TEXT: &str = "([\\x00-\\x7f]|(?s:.)){0,40}";
+
+proptest! {
+    #[test]
+    fn any_sentence_is_said_whole(sentence in ANY_TEXT, language in prop::option::of("[a-zA-Z0-9-]{1,35}")) {
+        let document = say_and_hang_up(&sentence, language.as_deref());
+        let parsed = Document::parse(&document).unwrap();
+        let say = parsed.root_element().first_element_child().unwrap();
+        prop_assert_eq!(say.text().unwrap_or_default(), legal(&sentence));
+        prop_assert_eq!(say.attribute("language"), language.as_deref());
+        prop_assert!(say.next_sibling().unwrap().has_tag_name("Hangup"));
+    }
+
+    #[test]
+    fn any_stream_keeps_its_url_name_and_parameters(
+        url in ANY_TEXT,
+        name in ANY_TEXT,
+        parameter in (ANY_TEXT, ANY_TEXT),
+    ) {
+        let (key, value) = &parameter;
+        let document = stream(&name, &[(key, value)]).twiml(&url);
+        let parsed = Document::parse(&document).unwrap();
+        let stream = parsed.descendants().find(|node| node.has_tag_name("Stream")).unwrap();
+        prop_assert_eq!(stream.attribute("url").unwrap(), legal(&url));
+        prop_assert_eq!(stream.attribute("name").unwrap(), legal(&name));
+        let parameter = stream.first_element_child().unwrap();
+        prop_assert_eq!(parameter.attribute("name").unwrap(), legal(key));
+        prop_assert_eq!(parameter.attribute("value").unwrap(), legal(value));
+    }
+
+    #[test]
+    fn no_document_panics(document in ANY_TEXT, cut in any::<prop::sample::Index>(), put in any::<char>()) {
+        let _ = RegisteredTwiml::parse(&document, Some(&document));
+        let mut changed = registered()[0].clone();
+        let at = cut.index(changed.len());
+        changed.replace_range(at..=at, &put.to_string());
+        if let Ok(parsed) = RegisteredTwiml::parse(&changed, Some(OURS)) {
+            prop_assert!(Document::parse(&parsed.twiml).is_ok());
+        }
+    }
+}
+
+fn prefixed(element: &str) -> String {
+    registered()[0]
+        .replace(&format!("<{element}"), &format!("<x:{element}"))
+        .replace(&format!("</{element}"), &format!("</x:{element}"))
+        .replace("<Response", "<Response xmlns:x=\"urn:x\"")
+        .replace("<x:Response", "<x:Response xmlns:x=\"urn:x\"")
+}
+
+#[test]
+fn no_prefixed_name_is_a_verb_of_twilios() {
+    for element in ["Response", "Connect", "Stream"] {
+        for callback in [None, Some(OURS)] {
+            let parsed = RegisteredTwiml::parse(&prefixed(element), callback);
+            assert_eq!(parsed, Err(NotTwiml::NoStream), "{element}");
+        }
+    }
+    let parsed = RegisteredTwiml::parse(&prefixed("Parameter"), None);
+    assert_eq!(parsed, Err(NotTwiml::NoConversationId));
+}
+
+#[test]
+fn our_addition_never_makes_a_document_too_large() {
+    let good = &registered()[0];
+    let pad = " ".repeat(MAX_TWIML_BYTES - good.len());
+    let full = good.replace("<Response>", &format!("<Response>{pad}"));
+    assert!(RegisteredTwiml::parse(&full, None).is_ok());
+    assert_eq!(RegisteredTwiml::parse(&full, Some(OURS)), Err(NotTwiml::Size));
+}
+
+#[test]
+fn what_twilio_will_object_to_is_flagged_and_passed_on() {
+    let good = &registered()[0];
+    let query = good.replace("/conversation\"", "/conversation?agent_id=a\"");
+    let track = good.replace("<Stream", "<Stream track=\"both_tracks\"");
+    assert_eq!(RegisteredTwiml::parse(good, None).unwrap().warning, None);
+    for (document, code) in [(query, "31920"), (track, "31941")] {
+        let parsed = RegisteredTwiml::parse(&document, None).unwrap();
+        assert!(parsed.warning.unwrap().contains(code), "{document}");
+        assert_eq!(parsed.twiml, document);
+    }
+}

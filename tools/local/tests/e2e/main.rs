@@ -1,5 +1,7 @@
 //! The four functions over the simulated Twilio and ElevenLabs, end to end over real HTTP.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
+
 mod bad_input;
 mod bench;
 mod callbacks;

@@ -1,0 +1,78 @@
+//! Processes that do not outlive their test.
+
+use std::collections::BTreeSet;
+use std::fs::File;
+use std::io::{self, BufRead as _, BufReader};
+use std::net::{SocketAddr, TcpListener};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::Mutex;
+use std::{fs, thread};
+
+/// Where cargo built this function.
+pub(crate) fn binary(name: &str) -> &'static str {
+    match name {
+        "make-call" => env!("CARGO_BIN_EXE_make-call"),
+        "voice" => env!("CARGO_BIN_EXE_voice"),
+        "status" => env!("CARGO_BIN_EXE_status"),
+        "recording" => env!("CARGO_BIN_EXE_recording"),
+        other => panic!("there is no function {other}"),
+    }
+}
+
+/// A port that nobody listens on and that no other test was given, for programs that want to be told
+/// one.
+pub(crate) fn free_port() -> SocketAddr {
+    static GIVEN: Mutex<BTreeSet<u16>> = Mutex::new(BTreeSet::new());
+    loop {
+        let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+        if GIVEN.lock().unwrap().insert(address.port()) {
+            return address;
+        }
+    }
+}
+
+/// A running program, whose environment is what the test says and nothing else.
+pub(crate) struct Process {
+    child: Child,
+    log: PathBuf,
+}
+
+impl Process {
+    pub(crate) fn start(command: &mut Command, environment: &[(&str, String)], log: &Path) -> Self {
+        let environment = environment.iter().map(|(name, value)| (name, value));
+        let command = command.env_clear().envs(environment).stdin(Stdio::null());
+        let errors = File::options().create(true).append(true).open(log).unwrap();
+        let child = command.stdout(Stdio::piped()).stderr(errors).spawn().unwrap();
+        Self { child, log: log.to_owned() }
+    }
+
+    /// The first line on standard output.
+    pub(crate) fn first_line(&mut self) -> io::Result<String> {
+        let mut line = String::new();
+        BufReader::new(self.child.stdout.take().unwrap()).read_line(&mut line)?;
+        Ok(line.trim_end().to_owned())
+    }
+
+    /// Asks it to end, as hosts do. The shell knows `kill` everywhere; std has only SIGKILL.
+    pub(crate) fn terminate(&self) {
+        let id = self.child.id().to_string();
+        let status = Command::new("sh").args(["-c", "kill -TERM \"$0\"", &id]).status().unwrap();
+        assert!(status.success());
+    }
+
+    pub(crate) fn wait(&mut self) -> ExitStatus {
+        self.child.wait().unwrap()
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        // Both fail only if it is gone already.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+        if thread::panicking() {
+            eprintln!("{}", fs::read_to_string(&self.log).unwrap_or_default());
+        }
+    }
+}

@@ -1,0 +1,89 @@
+//! Everything around a function: a folder with its store, and the services it calls.
+
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::{env, fs, process};
+
+use serde_json::json;
+
+use crate::http::{Answer, Message, Server};
+
+pub(crate) const ACCOUNT_SID: &str = "AC0123456789abcdef0123456789abcdef";
+pub(crate) const CALL_SID: &str = "CA0123456789abcdef0123456789abcdef";
+pub(crate) const RECORDING_SID: &str = "RE0123456789abcdef0123456789abcdef";
+pub(crate) const AUTH_TOKEN: &str = "12345";
+/// What the page shows, as a header's value.
+pub(crate) const BEARER: &str = "Bearer 0123456789abcdef";
+pub(crate) const OUR_NUMBER: &str = "+12125550100";
+pub(crate) const THEIR_NUMBER: &str = "+12125550123";
+
+const TWIML: &str = concat!(
+    r#"<?xml version="1.0" encoding="UTF-8"?><Response><Connect><Stream url="wss://agent.example/x">"#,
+    r#"<Parameter name="conversation_id" value="conv_1"/></Stream></Connect></Response>"#
+);
+
+/// Every byte there is, beginning like an MP3: what is not UTF-8 must arrive whole.
+pub(crate) fn audio() -> Vec<u8> {
+    [0xff, 0xfb, 0x90].into_iter().chain((0..=255).cycle().take(5000)).collect()
+}
+
+/// One deployment, gone with the test.
+pub(crate) struct World {
+    pub(crate) folder: PathBuf,
+    /// Twilio's REST API and ElevenLabs, on one port.
+    pub(crate) upstream: Server,
+}
+
+impl World {
+    pub(crate) fn new() -> Self {
+        static NEXT: AtomicU32 = AtomicU32::new(0);
+        let number = NEXT.fetch_add(1, Ordering::Relaxed);
+        // Short, and not in target/: a unix socket's path has at most some hundred bytes.
+        let folder = env::temp_dir().join(format!("hosts-{}-{number}", process::id()));
+        fs::create_dir_all(&folder).unwrap();
+        Self { folder, upstream: Server::start(answer) }
+    }
+
+    /// Complete settings of a deployment under this public address.
+    pub(crate) fn settings(&self, app_url: &str) -> Vec<(&'static str, String)> {
+        let upstream = format!("http://{}", self.upstream.address);
+        vec![
+            ("NEXT_PUBLIC_APP_URL", app_url.to_owned()),
+            ("TWILIO_ACCOUNT_SID", ACCOUNT_SID.to_owned()),
+            ("TWILIO_AUTH_TOKEN", AUTH_TOKEN.to_owned()),
+            ("TWILIO_PHONE_NUMBER", OUR_NUMBER.to_owned()),
+            ("TWILIO_API_URL", upstream.clone()),
+            ("ELEVENLABS_AGENT_ID", "agent_1".to_owned()),
+            ("ELEVENLABS_API_KEY", "key_1".to_owned()),
+            ("ELEVENLABS_API_URL", upstream),
+            ("MAKE_CALL_TOKEN", BEARER.trim_start_matches("Bearer ").to_owned()),
+            ("STORE_URL", format!("sqlite:{}", self.file("calls.sqlite").display())),
+        ]
+    }
+
+    pub(crate) fn file(&self, name: &str) -> PathBuf {
+        self.folder.join(name)
+    }
+
+    pub(crate) fn log(&self) -> PathBuf {
+        self.file("log")
+    }
+}
+
+impl Drop for World {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(Path::new(&self.folder));
+    }
+}
+
+fn answer(request: &Message) -> Answer {
+    let (status, body) = match request.target().as_str() {
+        "POST /v1/convai/twilio/register-call" => (200, TWIML.as_bytes().to_vec()),
+        target if target.ends_with("/Calls.json") => {
+            (201, json!({"sid": CALL_SID, "status": "queued"}).to_string().into_bytes())
+        }
+        target if target.ends_with(&format!("/Recordings/{RECORDING_SID}.mp3")) => (200, audio()),
+        _ => (404, Vec::new()),
+    };
+    Answer { status, headers: Vec::new(), body }
+}
