@@ -1,0 +1,95 @@
+// The page in trouble, in a real browser.
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+import { button, launch, missingBrowser, openPage, recordingOf, showsStatus, type } from './lib/browser.mjs';
+import { assertDiscreet } from './lib/log.mjs';
+import { skip } from './lib/missing.mjs';
+import { until } from './lib/poll.mjs';
+import { startServer } from './lib/server.mjs';
+import { twilioClient } from './lib/twilio.mjs';
+
+const TOKEN = 'a-token-of-24-characters';
+/** A call of 300 s: its WAV has more than the 4 MiB that are served at a time. */
+const LONG = '+12125550108';
+const missing = missingBrowser();
+const servers = [];
+let browser;
+
+async function start(options) {
+  const server = await startServer(options);
+  servers.push(server);
+  return server;
+}
+before(async () => {
+  if (!missing) browser = await launch();
+});
+after(async () => {
+  await browser?.close();
+  await Promise.all(servers.map((server) => server.stop()));
+});
+
+const judged = (name, options, run) =>
+  test(name, options, (t) => (missing ? skip(t, missing) : run(t)));
+
+judged('a recording over 4 MiB plays to its end', {}, async () => {
+  const server = await start();
+  const { page, complaints } = await openPage(browser, server.base);
+  await type(server, page, LONG);
+  await button(page).click();
+  const { audio, duration } = await recordingOf(page);
+  assert.equal(duration, 300);
+  await audio.evaluate((element) => {
+    element.currentTime = 290;
+    return new Promise((done) => element.addEventListener('seeked', done));
+  });
+  assert.ok((await audio.evaluate((element) => element.readyState)) >= 2, 'there is sound at 290 s');
+  assert.deepEqual(complaints, []);
+});
+
+judged('with a token a recording over 4 MiB plays to its end, too', async () => {
+  const server = await start({ env: { MAKE_CALL_TOKEN: TOKEN } });
+  const { page } = await openPage(browser, server.base);
+  await type(server, page, LONG);
+  await page.getByLabel('Token, if one is set').fill(TOKEN);
+  await button(page).click();
+  const { duration } = await recordingOf(page);
+  assert.equal(duration, 300);
+});
+
+judged('without the token that is set nobody dials, and the page says why', {}, async () => {
+  const server = await start({ env: { MAKE_CALL_TOKEN: TOKEN } });
+  const { page } = await openPage(browser, server.base);
+  await type(server, page, '+12125550173');
+  await button(page).click();
+  await page.locator('#status.error', { hasText: /MAKE_CALL_TOKEN/ }).waitFor();
+  assert.deepEqual(await twilioClient(server).calls.list(), []);
+});
+
+judged('a double click rings once', async () => {
+  const server = await start();
+  const { page } = await openPage(browser, server.base);
+  await type(server, page, '+12125550174');
+  await button(page).dblclick();
+  await showsStatus(page, 'completed');
+  const dials = await twilioClient(server).calls.list();
+  assert.equal(dials.length, 1);
+});
+
+judged('a page that loses the server for a moment goes on following the call', async () => {
+  const first = await start({ pace: 'real-time' });
+  const { page } = await openPage(browser, first.base);
+  await type(first, page, '+12125550175');
+  await button(page).click();
+  await showsStatus(page, 'ringing');
+  const lost = page.waitForEvent('requestfailed');
+  await first.kill();
+  await lost;
+  const env = { PORT: new URL(first.base).port };
+  await start({ store: first.store, env });
+  const asked = () => page.waitForResponse(/status\?callId/, { timeout: 3_000 }).catch(() => false);
+  await until('the page asks again', asked, { seconds: 2 });
+});
+
+judged('no line of these logs holds a number, a token or a key', {}, () => {
+  for (const server of servers) assertDiscreet(server, { atLeast: 0, secrets: [TOKEN] });
+});

@@ -1,0 +1,58 @@
+import fs from 'node:fs';
+import { chromium } from 'playwright-core';
+
+const CHROMIUM = process.env.JUDGES_CHROMIUM ?? '/usr/bin/chromium';
+/** Nothing but the page: a browser of its own accord would look for updates. */
+const FLAGS = [
+  '--no-sandbox',
+  '--disable-gpu',
+  '--disable-quic',
+  '--no-first-run',
+  '--disable-background-networking',
+  '--disable-component-update',
+  '--disable-sync',
+];
+
+/** Why there is no browser, if there is none. */
+export function missingBrowser() {
+  if (!fs.existsSync(CHROMIUM)) return `${CHROMIUM} is missing (apt-get install chromium)`;
+}
+
+export const launch = () => chromium.launch({ executablePath: CHROMIUM, headless: true, args: FLAGS });
+
+/** A page, with every complaint of its console and its scripts. */
+export async function openPage(browser, address) {
+  const page = await browser.newPage();
+  page.setDefaultTimeout(15_000);
+  const complaints = [];
+  page.on('pageerror', (error) => complaints.push(String(error)));
+  page.on('console', (message) => message.type() === 'error' && complaints.push(message.text()));
+  await page.goto(address);
+  return { page, complaints };
+}
+
+/** Types a number. */
+export async function type(server, page, number) {
+  if (/^\+/.test(number)) server.numbers.add(number);
+  await page.getByLabel('Number to call').fill(number);
+}
+
+export const button = (page) => page.getByRole('button', { name: 'Call' });
+export const showsStatus = (page, text) =>
+  page.locator('#status', { hasText: new RegExp(`^${text}$`) }).waitFor();
+
+/** Waits until the recording can be played, and gives its length. */
+export async function recordingOf(page) {
+  const audio = page.locator('#recording audio');
+  await audio.waitFor();
+  await audio.evaluate(async (element) => {
+    element.muted = true;
+    element.preload = 'auto';
+    if (element.readyState >= 1) return;
+    await new Promise((done, failed) => {
+      element.addEventListener('loadedmetadata', done);
+      element.addEventListener('error', () => failed(new Error(element.error?.message)));
+    });
+  });
+  return { audio, duration: await audio.evaluate((element) => element.duration) };
+}
