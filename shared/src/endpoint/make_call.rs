@@ -15,6 +15,7 @@ use tracing::{error, info, warn};
 
 use crate::call::{CallId, CallRef, CallSid, CallStatus, Fact, Intent, Observation, StatusEvent};
 use crate::settings::{Connect, DialSettings};
+use crate::store::Nonce;
 use crate::twilio::{DialError, WebhookUrls, create_call, create_call_form, explain};
 
 use super::access::{Permitted, Right, allow_origin, permit, preflight};
@@ -160,7 +161,8 @@ fn is_json(headers: &HeaderMap) -> bool {
 async fn keep(app: &App, call: &CallRef, fact: Fact) {
     let now = app.clock.now();
     let seen = Observation { at: now, fact };
-    if let Err(error) = app.store.observe(call, &seen, now).await {
+    if let Err(error) = app.store.observe(call, &seen, &Nonce::new(app.random.bits128()), now).await
+    {
         let call_id = call.call_id().map(CallId::as_str);
         warn!(service = "store", %error, callId = call_id, "the outcome of a dial was not written");
     }

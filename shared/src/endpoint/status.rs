@@ -6,7 +6,7 @@ use serde::Serialize;
 use tracing::{error, info};
 
 use crate::call::{CallId, CallRef, CallSid, Observation};
-use crate::store::{Lookup, StoreError};
+use crate::store::{Lookup, Nonce, StoreError};
 use crate::twilio::{Form, status_callback};
 
 use super::access::{Right, allow_origin, permit, preflight};
@@ -65,7 +65,8 @@ pub(super) async fn observe(
     call: &CallRef,
     seen: &Observation,
 ) -> Result<Response<Bytes>, Refusal> {
-    let observed = app.store.observe(call, seen, app.clock.now()).await;
+    let observed =
+        app.store.observe(call, seen, &Nonce::new(app.random.bits128()), app.clock.now()).await;
     let observed = observed.map_err(|error| {
         let (call_sid, call_id) = names(call);
         error!(service = "store", %error, callSid = call_sid, callId = call_id, "a callback was not written; Twilio will repeat it");

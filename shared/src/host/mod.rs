@@ -15,10 +15,25 @@ use http::{Request, Response};
 pub use log::{json_log, silence_panics};
 pub use start::{app, open_store};
 
+use crate::settings::Variables;
+
 use crate::endpoint::{App, Endpoint};
 
 /// Why a process could not start or stopped.
 pub type Error = Box<dyn std::error::Error + Send + Sync>;
+
+/// The variables of this process.
+struct ProcessVariables;
+
+impl Variables for ProcessVariables {
+    fn get(&self, name: &str) -> Option<String> {
+        std::env::var(name).ok()
+    }
+
+    fn names(&self) -> Vec<String> {
+        std::env::vars_os().filter_map(|(name, _)| name.into_string().ok()).collect()
+    }
+}
 
 /// Runs one endpoint until the host ends the process. The whole of a function's `main`.
 pub fn main<E: Endpoint>(endpoint: E) -> Result<(), Error> {
@@ -28,7 +43,7 @@ pub fn main<E: Endpoint>(endpoint: E) -> Result<(), Error> {
     // takes (performance.md 3).
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
-        let app = Arc::new(app(&|name| std::env::var(name).ok())?);
+        let app = Arc::new(app(&ProcessVariables)?);
         run(endpoint, app).await
     })
 }

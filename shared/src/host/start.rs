@@ -7,38 +7,52 @@ use tracing::{error, warn};
 use crate::endpoint::App;
 use crate::net;
 use crate::ports::System;
-use crate::settings::{Connect, Settings, StoreUrl, Token};
+use crate::settings::{Connect, Settings, StoreUrl, Token, Variables};
 use crate::store::{Absent, Store};
 
 use super::Error;
 
 /// Builds everything from the environment. Problems of the settings do not stop it: the endpoints
 /// say what is wrong with each request, voice in words for a person.
-pub fn app(var: &dyn Fn(&str) -> Option<String>) -> Result<App, Error> {
-    let settings = Settings::parse(var);
+pub fn app(variables: &dyn Variables) -> Result<App, Error> {
+    let settings = Settings::parse(variables);
     announce(&settings);
-    let store = open_store(&settings);
     let http = net::client()?;
+    let store = open_store(&settings, &http);
     Ok(App::new(settings, store, http, Arc::new(System), Arc::new(System)))
 }
 
-/// Opens the store of the settings, or one that fails every request and says why.
-pub fn open_store(settings: &Settings) -> Arc<dyn Store> {
-    let opened: Result<Arc<dyn Store>, String> = match &settings.store {
-        None => Err("no store is configured".to_owned()),
-        #[cfg(feature = "sqlite")]
-        Some(StoreUrl::Sqlite(path)) => {
-            crate::store::Sqlite::open(path, settings.calling.retention_days)
-                .map(|store| Arc::new(store) as Arc<dyn Store>)
-                .map_err(|error| error.to_string())
-        }
-        #[cfg(not(feature = "sqlite"))]
-        Some(StoreUrl::Sqlite(_)) => Err("this build does not carry SQLite".to_owned()),
-    };
-    opened.unwrap_or_else(|why| {
+/// Opens the store of the settings, or one that fails every request and says why. No connection is
+/// made yet: it would stand in front of the first caller (`performance.md` 0).
+pub fn open_store(settings: &Settings, http: &reqwest::Client) -> Arc<dyn Store> {
+    open(settings, http).unwrap_or_else(|why| {
         error!(service = "store", why, "the store could not be opened");
         Arc::new(Absent(why))
     })
+}
+
+#[allow(unused_variables, reason = "each build carries some of the stores")]
+fn open(settings: &Settings, http: &reqwest::Client) -> Result<Arc<dyn Store>, String> {
+    let days = settings.calling.retention_days;
+    match &settings.store {
+        None => Err("no store is configured".to_owned()),
+        #[cfg(feature = "dynamodb")]
+        Some(StoreUrl::DynamoDb(url)) => Ok(Arc::new(crate::store::DynamoDb::new(url, http, days))),
+        #[cfg(feature = "redis")]
+        Some(StoreUrl::KvRest { url, token }) => {
+            Ok(Arc::new(crate::store::Redis::over_rest(url, token, http, days)))
+        }
+        #[cfg(feature = "redis")]
+        Some(StoreUrl::Redis(url)) => crate::store::Redis::over_resp(url, days)
+            .map(|store| Arc::new(store) as Arc<dyn Store>)
+            .map_err(|error| error.to_string()),
+        #[cfg(feature = "sqlite")]
+        Some(StoreUrl::Sqlite(path)) => crate::store::Sqlite::open(path, days)
+            .map(|store| Arc::new(store) as Arc<dyn Store>)
+            .map_err(|error| error.to_string()),
+        #[allow(unreachable_patterns, reason = "unreachable where every store is carried")]
+        Some(_) => Err("this build does not carry the configured store".to_owned()),
+    }
 }
 
 /// What whoever deploys this should know at once.

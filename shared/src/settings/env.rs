@@ -19,21 +19,51 @@ impl fmt::Display for Problem {
     }
 }
 
+/// Where variables come from.
+pub trait Variables {
+    /// A variable's value.
+    fn get(&self, name: &str) -> Option<String>;
+
+    /// Every name that is set, where that can be told. Only used to point out likely mistakes.
+    fn names(&self) -> Vec<String> {
+        Vec::new()
+    }
+}
+
+impl<F: Fn(&str) -> Option<String>> Variables for F {
+    fn get(&self, name: &str) -> Option<String> {
+        self(name)
+    }
+}
+
 /// The environment as far as it has been read.
 pub(super) struct Env<'a> {
-    var: &'a dyn Fn(&str) -> Option<String>,
+    variables: &'a dyn Variables,
     /// One problem a name, in the order of the names.
     problems: BTreeMap<String, String>,
 }
 
 impl<'a> Env<'a> {
-    pub(super) fn new(var: &'a dyn Fn(&str) -> Option<String>) -> Self {
-        Self { var, problems: BTreeMap::new() }
+    pub(super) fn new(variables: &'a dyn Variables) -> Self {
+        Self { variables, problems: BTreeMap::new() }
     }
 
     /// A variable that is set to something; empty counts as unset, as hosts' forms leave it so.
     pub(super) fn get(&self, name: &str) -> Option<String> {
-        (self.var)(name).filter(|value| !value.trim().is_empty())
+        self.variables.get(name).filter(|value| !value.trim().is_empty())
+    }
+
+    /// Every name that is set to something.
+    pub(super) fn names(&self) -> Vec<String> {
+        let mut names = self.variables.names();
+        names.retain(|name| self.get(name).is_some());
+        names.sort();
+        names
+    }
+
+    /// Whether any of these is a problem already.
+    pub(super) fn has_problem(&self, names: &[&str]) -> bool {
+        names.iter().any(|name| self.problems.contains_key(*name))
     }
 
     pub(super) fn problem(&mut self, name: &str, what: impl Into<String>) {

@@ -4,6 +4,7 @@
 //! them all. A name is shown, a value never.
 
 mod app_url;
+mod aws;
 mod elevenlabs;
 mod env;
 mod host;
@@ -14,10 +15,10 @@ mod voice;
 
 pub use app_url::{AppUrl, BaseUrl, Origin};
 pub use elevenlabs::{Connect, ElevenLabs};
-pub use env::Problem;
+pub use env::{Problem, Variables};
 pub use host::Host;
 pub use secret::Secret;
-pub use store_url::StoreUrl;
+pub use store_url::{AwsIdentity, DynamoDbUrl, StoreUrl};
 pub use voice::{Apologies, Apology, Voice};
 
 use crate::call::E164;
@@ -109,9 +110,9 @@ const NOT_HONOURED_YET: [&str; 9] = [
 ];
 
 impl Settings {
-    /// Reads them through `var`, which gives a variable's value by its name.
-    pub fn parse(var: &dyn Fn(&str) -> Option<String>) -> Self {
-        let mut env = Env::new(var);
+    /// Reads them through `variables`.
+    pub fn parse(variables: &dyn Variables) -> Self {
+        let mut env = Env::new(variables);
         let host = Host::detect(&env);
         let twilio = twilio::account(&mut env);
         let app_url = app_url::app_url(&mut env);

@@ -2,10 +2,11 @@
 //! refuses to dial while voice still connects whoever is on the line.
 
 use std::future::ready;
+use std::time::Duration;
 
 use super::{Answers, Calls, Claim, Dials, Lookup, Nonce, Observations, Observed, Record};
-use super::{StoreError, StoreFuture};
-use crate::call::{CallRef, Intent, Observation, Timestamp};
+use super::{KeyClaim, KeyRow, Keys, Limits, StoreError, StoreFuture, Taken, Window};
+use crate::call::{CallId, CallRef, Intent, Observation, Timestamp};
 
 /// A store that could not be opened; the text says why.
 #[derive(Clone, Debug)]
@@ -28,6 +29,7 @@ impl Observations for Absent {
         &'a self,
         _: &'a CallRef,
         _: &'a Observation,
+        _: &'a Nonce,
         _: Timestamp,
     ) -> StoreFuture<'a, Observed> {
         self.fail()
@@ -56,6 +58,70 @@ impl Answers for Absent {
         _: &'a Observation,
         _: Timestamp,
     ) -> StoreFuture<'a, ()> {
+        self.fail()
+    }
+}
+
+impl Keys for Absent {
+    fn claim_key<'a>(&'a self, _: &'a KeyClaim, _: Timestamp) -> StoreFuture<'a, KeyRow> {
+        self.fail()
+    }
+
+    fn doubt_key<'a>(&'a self, _: &'a KeyClaim, _: Timestamp) -> StoreFuture<'a, ()> {
+        self.fail()
+    }
+
+    fn release_key<'a>(&'a self, _: &'a KeyClaim) -> StoreFuture<'a, ()> {
+        self.fail()
+    }
+}
+
+impl Limits for Absent {
+    fn take_window<'a>(
+        &'a self,
+        _: &'a str,
+        _: Window,
+        _: &'a Nonce,
+        _: Timestamp,
+    ) -> StoreFuture<'a, Taken> {
+        self.fail()
+    }
+
+    fn take_cooldown<'a>(
+        &'a self,
+        _: &'a str,
+        _: Duration,
+        _: &'a Nonce,
+        _: Timestamp,
+    ) -> StoreFuture<'a, Taken> {
+        self.fail()
+    }
+
+    fn give_cooldown_back<'a>(&'a self, _: &'a str, _: &'a Nonce) -> StoreFuture<'a, ()> {
+        self.fail()
+    }
+
+    fn take_slot<'a>(
+        &'a self,
+        _: &'a CallId,
+        _: u32,
+        _: Timestamp,
+        _: Timestamp,
+    ) -> StoreFuture<'a, Taken> {
+        self.fail()
+    }
+
+    fn free_slot<'a>(&'a self, _: &'a CallId) -> StoreFuture<'a, ()> {
+        self.fail()
+    }
+
+    fn count<'a>(
+        &'a self,
+        _: &'a str,
+        _: u32,
+        _: Timestamp,
+        _: Timestamp,
+    ) -> StoreFuture<'a, Taken> {
         self.fail()
     }
 }

@@ -7,14 +7,26 @@
 //! expiry itself.
 
 mod absent;
+#[cfg(feature = "dynamodb")]
+mod dynamodb;
+pub mod keys;
+mod limits;
 mod record;
+#[cfg(feature = "redis")]
+mod redis;
 #[cfg(feature = "sqlite")]
 mod sqlite;
 
 use std::pin::Pin;
 
 pub use absent::Absent;
+#[cfg(feature = "dynamodb")]
+pub use dynamodb::DynamoDb;
+pub use keys::{KeyClaim, KeyRow, KeyState, Keys};
+pub use limits::{Limits, Taken, Window};
 pub use record::{Claim, Lookup, Nonce, Observed, Record, StoreError};
+#[cfg(feature = "redis")]
+pub use redis::Redis;
 #[cfg(feature = "sqlite")]
 pub use sqlite::Sqlite;
 
@@ -35,10 +47,13 @@ pub trait Observations: Send + Sync {
     /// names if both are given: after this a load by either finds it.
     ///
     /// Idempotent: the first body under a key wins. The answer tells what was there before.
+    /// `delivery` names this very request: a client that sends it again because the reply was lost
+    /// meets its own write, and must still be told that it is new.
     fn observe<'a>(
         &'a self,
         call: &'a CallRef,
         seen: &'a Observation,
+        delivery: &'a Nonce,
         now: Timestamp,
     ) -> StoreFuture<'a, Observed>;
 }
@@ -74,5 +89,5 @@ pub trait Answers: Send + Sync {
 }
 
 /// Everything a store can do. Endpoints ask for the narrow traits.
-pub trait Store: Dials + Observations + Calls + Answers {}
-impl<T: Dials + Observations + Calls + Answers> Store for T {}
+pub trait Store: Dials + Observations + Calls + Answers + Keys + Limits {}
+impl<T: Dials + Observations + Calls + Answers + Keys + Limits> Store for T {}

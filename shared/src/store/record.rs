@@ -74,6 +74,12 @@ impl Nonce {
         Self(random.iter().map(|byte| format!("{byte:02x}")).collect())
     }
 
+    /// As a store gives it back.
+    #[must_use]
+    pub fn from_text(text: &str) -> Self {
+        Self(text.to_owned())
+    }
+
     /// 32 hex digits.
     #[must_use]
     pub fn as_str(&self) -> &str {

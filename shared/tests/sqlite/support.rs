@@ -115,7 +115,7 @@ pub(crate) fn deliveries(calls: u32, seed: u64) -> Vec<Delivery> {
 pub(crate) async fn deliver(store: &Sqlite, deliveries: &[Delivery]) -> usize {
     let mut ended = 0;
     for (number, call, seen) in deliveries {
-        let observed = store.observe(call, seen, at(0)).await.unwrap();
+        let observed = store.observe(call, seen, &Nonce::new([9; 16]), at(0)).await.unwrap();
         ended += usize::from(observed.ended_the_call(seen));
         store.begin(&intent(*number), at(0)).await.unwrap();
     }

@@ -4,6 +4,7 @@
 //! reads first and writes then would fail with `SQLITE_BUSY` at once, busy timeout or not
 //! (`stores.md` 4).
 
+mod limits;
 mod open;
 mod rows;
 
@@ -96,6 +97,8 @@ impl Observations for Sqlite {
         &'a self,
         call: &'a CallRef,
         seen: &'a Observation,
+        // A transaction whose reply is lost was never sent over a wire: nothing retries it.
+        _: &'a Nonce,
         now: Timestamp,
     ) -> StoreFuture<'a, Observed> {
         let (call, seen, expires_at) = (call.clone(), seen.clone(), self.expiry(now));

@@ -10,10 +10,10 @@ use crate::store::StoreError;
 /// How long a writer waits for another process.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// The schema's version, in `user_version`.
-const VERSION: i32 = 1;
+/// Each brings the schema from its index to the next version, which stands in `user_version`.
+const MIGRATIONS: [&str; 2] = [CALLS, LIMITS];
 
-const SCHEMA: &str = "
+const CALLS: &str = "
     CREATE TABLE call (
         id         INTEGER PRIMARY KEY,
         call_id    TEXT UNIQUE,
@@ -35,6 +35,28 @@ const SCHEMA: &str = "
         twiml TEXT
     );";
 
+const LIMITS: &str = "
+    CREATE TABLE lease (
+        name  TEXT NOT NULL,
+        owner TEXT NOT NULL,
+        until INTEGER NOT NULL,
+        PRIMARY KEY (name, owner)
+    ) WITHOUT ROWID;
+    CREATE TABLE counter (
+        name       TEXT PRIMARY KEY,
+        n          INTEGER NOT NULL,
+        expires_at INTEGER NOT NULL
+    ) WITHOUT ROWID;
+    CREATE TABLE key (
+        name        TEXT PRIMARY KEY,
+        fingerprint TEXT NOT NULL,
+        owner       TEXT NOT NULL,
+        call_id     TEXT NOT NULL,
+        claimed_at  INTEGER NOT NULL,
+        is_unknown  INTEGER NOT NULL DEFAULT 0,
+        expires_at  INTEGER NOT NULL
+    ) WITHOUT ROWID;";
+
 /// Opens or creates the file, its folder and its tables.
 pub(super) fn open(path: &Path) -> Result<Connection, StoreError> {
     if let Some(folder) = path.parent() {
@@ -51,10 +73,10 @@ fn prepare(connection: &mut Connection) -> rusqlite::Result<()> {
     connection.pragma_update(None, "synchronous", "NORMAL")?;
     connection.pragma_update(None, "foreign_keys", true)?;
     let tx = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-    let version: i32 = tx.pragma_query_value(None, "user_version", |row| row.get(0))?;
-    if version < VERSION {
-        tx.execute_batch(SCHEMA)?;
-        tx.pragma_update(None, "user_version", VERSION)?;
+    let version: u32 = tx.pragma_query_value(None, "user_version", |row| row.get(0))?;
+    for (migration, next) in MIGRATIONS.iter().zip(1_u32..).skip(version as usize) {
+        tx.execute_batch(migration)?;
+        tx.pragma_update(None, "user_version", next)?;
     }
     tx.commit()
 }

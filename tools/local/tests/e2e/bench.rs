@@ -93,7 +93,7 @@ impl Bench {
             given.or_else(same).or_else(base)
         };
         let settings = Settings::parse(&var);
-        let store = store.unwrap_or_else(|| shared::host::open_store(&settings));
+        let store = store.unwrap_or_else(|| shared::host::open_store(&settings, &self.http));
         let system = Arc::new(System);
         Arc::new(App::new(settings, store, self.http.clone(), system.clone(), system))
     }

@@ -27,6 +27,7 @@ impl Observations for Hanging {
         &'a self,
         _: &'a CallRef,
         _: &'a Observation,
+        _: &'a Nonce,
         _: Timestamp,
     ) -> StoreFuture<'a, Observed> {
         Box::pin(std::future::pending())

@@ -1,0 +1,107 @@
+//! Idempotency keys: the same dial asked twice rings once (`stores.md` 6).
+//!
+//! A key is claimed before anything else is written. An outcome that is not known keeps the claim,
+//! so that it is never dialled again; the first callback names the call and thereby resolves it.
+
+use std::time::Duration;
+
+use super::{Calls, Lookup, Nonce, StoreError, StoreFuture};
+use crate::call::{CallId, CallSid, Timestamp};
+
+/// How long a claim without an outcome counts as being worked on. A function that was still waiting
+/// for Twilio would have given up by then.
+pub const IN_FLIGHT: Duration = crate::call::DIAL_BUDGET;
+
+/// A claim on a key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KeyClaim {
+    /// Hash of who asks and of the key they sent: nobody replays another's answer.
+    pub key: String,
+    /// Hash of the parsed request.
+    pub fingerprint: String,
+    /// Tells this request from another with the same key.
+    pub owner: Nonce,
+    /// The call it would place.
+    pub call_id: CallId,
+}
+
+/// What stands in the row of a key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KeyRow {
+    /// The claim that came first.
+    pub claim: KeyClaim,
+    /// When it came.
+    pub claimed_at: Timestamp,
+    /// Whether Twilio's answer was lost.
+    pub is_unknown: bool,
+}
+
+/// What a request with a key may do.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum KeyState {
+    /// The key is ours: dial.
+    Claimed,
+    /// Somebody is dialling with it right now.
+    InFlight,
+    /// It was used for a different request.
+    Reused,
+    /// The dial's outcome is not known: never dial again under this key.
+    Unknown {
+        /// By which the call can be followed.
+        call_id: CallId,
+    },
+    /// The dial was made: give the same answer again.
+    Done {
+        /// Ours.
+        call_id: CallId,
+        /// Twilio's.
+        call_sid: CallSid,
+    },
+}
+
+/// Rows of keys.
+pub trait Keys: Send + Sync {
+    /// Writes the claim if no claim is there that has not expired, and gives the row that is there
+    /// now: ours or an earlier one. The same owner again finds its own claim.
+    fn claim_key<'a>(&'a self, claim: &'a KeyClaim, now: Timestamp) -> StoreFuture<'a, KeyRow>;
+
+    /// Remembers that the outcome is not known. Only the owner's claim is touched.
+    fn doubt_key<'a>(&'a self, claim: &'a KeyClaim, now: Timestamp) -> StoreFuture<'a, ()>;
+
+    /// Gives the key back after a definite refusal. Only the owner's claim is touched.
+    fn release_key<'a>(&'a self, claim: &'a KeyClaim) -> StoreFuture<'a, ()>;
+}
+
+impl KeyRow {
+    /// What a request with this claim may do, as far as the row alone tells. `None`: whether the
+    /// call was named must be asked of the call's own record.
+    fn state(&self, claim: &KeyClaim) -> Option<KeyState> {
+        if self.claim.owner == claim.owner && self.claim.call_id == claim.call_id {
+            Some(KeyState::Claimed)
+        } else if self.claim.fingerprint != claim.fingerprint {
+            Some(KeyState::Reused)
+        } else {
+            None
+        }
+    }
+}
+
+/// Claims a key and tells what the request may do. A dial is complete once its call has a name,
+/// whether Twilio's answer or the first callback brought it; no row has to be healed for that.
+pub async fn claim<S: Keys + Calls + ?Sized>(
+    store: &S,
+    claim: &KeyClaim,
+    now: Timestamp,
+) -> Result<KeyState, StoreError> {
+    let row = store.claim_key(claim, now).await?;
+    if let Some(state) = row.state(claim) {
+        return Ok(state);
+    }
+    let call_id = row.claim.call_id;
+    let call = store.load(&Lookup::CallId(call_id.clone()), now).await?;
+    Ok(match call.and_then(|call| call.call_sid) {
+        Some(call_sid) => KeyState::Done { call_id, call_sid },
+        None if !row.is_unknown && now < row.claimed_at.plus(IN_FLIGHT) => KeyState::InFlight,
+        None => KeyState::Unknown { call_id },
+    })
+}

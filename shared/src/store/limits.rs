@@ -1,0 +1,84 @@
+//! Limits on dialling, each one atomic operation: nobody counts first and acts on it later.
+//!
+//! Names (`client`, `destination`) are hashes by the time they come here: a store holds no number
+//! and no address in a limit's row. Every operation is safe to repeat after a lost reply; where a
+//! repetition cannot be told from a second request it may only over-count.
+
+use std::time::Duration;
+
+use super::{Nonce, StoreFuture};
+use crate::call::{CallId, Timestamp};
+
+/// Whether a limit lets a dial pass.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Taken {
+    /// It fitted, and is counted.
+    Yes,
+    /// It did not fit; nothing is counted. There may be room again at this time.
+    No {
+        /// The earliest time at which asking again can succeed.
+        free_at: Timestamp,
+    },
+}
+
+/// A rolling window: never more than `limit` in *any* `length`, not so many a clock hour.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Window {
+    /// How many fit: 1 to 1000.
+    pub limit: u32,
+    /// Its length. An entry made at `t` is free again at exactly `t + length`.
+    pub length: Duration,
+}
+
+/// Limits on dialling.
+pub trait Limits: Send + Sync {
+    /// Takes a place in the client's rolling window. `entry` tells this request from others: the
+    /// same entry again takes no second place.
+    fn take_window<'a>(
+        &'a self,
+        client: &'a str,
+        window: Window,
+        entry: &'a Nonce,
+        now: Timestamp,
+    ) -> StoreFuture<'a, Taken>;
+
+    /// Starts the destination's cool-down, unless one is running that is not `owner`'s.
+    fn take_cooldown<'a>(
+        &'a self,
+        destination: &'a str,
+        length: Duration,
+        owner: &'a Nonce,
+        now: Timestamp,
+    ) -> StoreFuture<'a, Taken>;
+
+    /// Ends the destination's cool-down if it is `owner`'s: its dial came to nothing.
+    fn give_cooldown_back<'a>(
+        &'a self,
+        destination: &'a str,
+        owner: &'a Nonce,
+    ) -> StoreFuture<'a, ()>;
+
+    /// Leases one of `limit` slots for a call until `lease_end`. A lease that has ended is free
+    /// whoever held it, so a function that crashed cannot leak one. The same call again keeps its
+    /// slot and takes no second.
+    fn take_slot<'a>(
+        &'a self,
+        call_id: &'a CallId,
+        limit: u32,
+        lease_end: Timestamp,
+        now: Timestamp,
+    ) -> StoreFuture<'a, Taken>;
+
+    /// Frees the call's slot; any number of times, counted once.
+    fn free_slot<'a>(&'a self, call_id: &'a CallId) -> StoreFuture<'a, ()>;
+
+    /// Counts one more under a name that ends with its day, unless `limit` is reached. The counter
+    /// is forgotten at `expires_at`, and `free_at` of a refusal is that time.
+    fn count<'a>(
+        &'a self,
+        counter: &'a str,
+        limit: u32,
+        expires_at: Timestamp,
+        now: Timestamp,
+    ) -> StoreFuture<'a, Taken>;
+}

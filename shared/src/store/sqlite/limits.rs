@@ -1,0 +1,188 @@
+//! Limits and keys in SQLite: what has expired is deleted first, in the same transaction.
+
+use std::time::Duration;
+
+use rusqlite::{OptionalExtension, Result, Transaction, params};
+
+use super::Sqlite;
+use crate::call::{CallId, Timestamp};
+use crate::store::{KeyClaim, KeyRow, Keys, Limits, Nonce, StoreFuture, Taken, Window};
+
+/// One lease: who holds a place under a name, and until when. Windows, cool-downs and slots are all
+/// leases; they differ in how many fit and how long they last.
+fn lease(
+    tx: &Transaction<'_>,
+    (name, owner): (&str, &str),
+    limit: u32,
+    until: Timestamp,
+    now: Timestamp,
+) -> Result<Taken> {
+    tx.prepare_cached("DELETE FROM lease WHERE name = ?1 AND until <= ?2")?
+        .execute(params![name, now.as_millis()])?;
+    tx.prepare_cached(
+        "INSERT INTO lease (name, owner, until) SELECT ?1, ?2, ?3
+         WHERE (SELECT count(*) FROM lease WHERE name = ?1) < ?4
+            OR EXISTS (SELECT 1 FROM lease WHERE name = ?1 AND owner = ?2)
+         ON CONFLICT DO NOTHING",
+    )?
+    .execute(params![name, owner, until.as_millis(), limit])?;
+    let is_ours = tx
+        .prepare_cached("SELECT 1 FROM lease WHERE name = ?1 AND owner = ?2")?
+        .exists(params![name, owner])?;
+    if is_ours {
+        return Ok(Taken::Yes);
+    }
+    let first: Option<i64> = tx
+        .prepare_cached("SELECT min(until) FROM lease WHERE name = ?1")?
+        .query_row([name], |row| row.get(0))?;
+    Ok(Taken::No { free_at: first.map_or(now, Timestamp::from_millis) })
+}
+
+fn end_lease(tx: &Transaction<'_>, name: &str, owner: &str) -> Result<()> {
+    tx.prepare_cached("DELETE FROM lease WHERE name = ?1 AND owner = ?2")?
+        .execute(params![name, owner])
+        .map(|_| ())
+}
+
+/// The one name under which all slots are leased.
+const SLOTS: &str = "slots";
+
+impl Limits for Sqlite {
+    fn take_window<'a>(
+        &'a self,
+        client: &'a str,
+        window: Window,
+        entry: &'a Nonce,
+        now: Timestamp,
+    ) -> StoreFuture<'a, Taken> {
+        let (name, entry) = (format!("window {client}"), entry.clone());
+        let until = now.plus(window.length);
+        self.write(move |tx| lease(tx, (&name, entry.as_str()), window.limit, until, now))
+    }
+
+    fn take_cooldown<'a>(
+        &'a self,
+        destination: &'a str,
+        length: Duration,
+        owner: &'a Nonce,
+        now: Timestamp,
+    ) -> StoreFuture<'a, Taken> {
+        let (name, owner) = (format!("cooldown {destination}"), owner.clone());
+        self.write(move |tx| lease(tx, (&name, owner.as_str()), 1, now.plus(length), now))
+    }
+
+    fn give_cooldown_back<'a>(
+        &'a self,
+        destination: &'a str,
+        owner: &'a Nonce,
+    ) -> StoreFuture<'a, ()> {
+        let (name, owner) = (format!("cooldown {destination}"), owner.clone());
+        self.write(move |tx| end_lease(tx, &name, owner.as_str()))
+    }
+
+    fn take_slot<'a>(
+        &'a self,
+        call_id: &'a CallId,
+        limit: u32,
+        lease_end: Timestamp,
+        now: Timestamp,
+    ) -> StoreFuture<'a, Taken> {
+        let call_id = call_id.clone();
+        self.write(move |tx| lease(tx, (SLOTS, call_id.as_str()), limit, lease_end, now))
+    }
+
+    fn free_slot<'a>(&'a self, call_id: &'a CallId) -> StoreFuture<'a, ()> {
+        let call_id = call_id.clone();
+        self.write(move |tx| end_lease(tx, SLOTS, call_id.as_str()))
+    }
+
+    fn count<'a>(
+        &'a self,
+        counter: &'a str,
+        limit: u32,
+        expires_at: Timestamp,
+        now: Timestamp,
+    ) -> StoreFuture<'a, Taken> {
+        let counter = counter.to_owned();
+        self.write(move |tx| {
+            tx.prepare_cached("DELETE FROM counter WHERE expires_at <= ?1")?
+                .execute([now.as_millis()])?;
+            let rows = tx
+                .prepare_cached(
+                    "INSERT INTO counter (name, n, expires_at) SELECT ?1, 1, ?2 WHERE ?3 > 0
+                     ON CONFLICT DO UPDATE SET n = n + 1 WHERE n < ?3",
+                )?
+                .execute(params![counter, expires_at.as_millis(), limit])?;
+            Ok(if rows == 1 { Taken::Yes } else { Taken::No { free_at: expires_at } })
+        })
+    }
+}
+
+impl Keys for Sqlite {
+    fn claim_key<'a>(&'a self, claim: &'a KeyClaim, now: Timestamp) -> StoreFuture<'a, KeyRow> {
+        let (claim, expires_at) = (claim.clone(), self.expiry(now));
+        self.write(move |tx| {
+            tx.prepare_cached("DELETE FROM key WHERE expires_at <= ?1")?
+                .execute([now.as_millis()])?;
+            tx.prepare_cached(
+                "INSERT INTO key (name, fingerprint, owner, call_id, claimed_at, expires_at)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT DO NOTHING",
+            )?
+            .execute(params![
+                claim.key,
+                claim.fingerprint,
+                claim.owner.as_str(),
+                claim.call_id.as_str(),
+                now.as_millis(),
+                expires_at,
+            ])?;
+            key_row(tx, &claim, now)
+        })
+    }
+
+    fn doubt_key<'a>(&'a self, claim: &'a KeyClaim, _: Timestamp) -> StoreFuture<'a, ()> {
+        let claim = claim.clone();
+        self.write(move |tx| {
+            tx.execute(
+                "UPDATE key SET is_unknown = 1 WHERE name = ?1 AND owner = ?2",
+                params![claim.key, claim.owner.as_str()],
+            )
+            .map(|_| ())
+        })
+    }
+
+    fn release_key<'a>(&'a self, claim: &'a KeyClaim) -> StoreFuture<'a, ()> {
+        let claim = claim.clone();
+        self.write(move |tx| {
+            tx.execute(
+                "DELETE FROM key WHERE name = ?1 AND owner = ?2",
+                params![claim.key, claim.owner.as_str()],
+            )
+            .map(|_| ())
+        })
+    }
+}
+
+fn key_row(tx: &Transaction<'_>, claim: &KeyClaim, now: Timestamp) -> Result<KeyRow> {
+    let row = tx
+        .prepare_cached(
+            "SELECT fingerprint, owner, call_id, claimed_at, is_unknown FROM key WHERE name = ?1",
+        )?
+        .query_row([&claim.key], |row| {
+            let (owner, call_id): (String, String) = (row.get(1)?, row.get(2)?);
+            Ok(KeyRow {
+                claim: KeyClaim {
+                    key: claim.key.clone(),
+                    fingerprint: row.get(0)?,
+                    owner: Nonce::from_text(&owner),
+                    // What we wrote ourselves parses; if not, the row is nobody's and blocks.
+                    call_id: CallId::parse(&call_id).unwrap_or_else(|_| claim.call_id.clone()),
+                },
+                claimed_at: Timestamp::from_millis(row.get(3)?),
+                is_unknown: row.get(4)?,
+            })
+        })
+        .optional()?;
+    // The row was written or found in this very transaction.
+    Ok(row.unwrap_or_else(|| KeyRow { claim: claim.clone(), claimed_at: now, is_unknown: false }))
+}
