@@ -5,7 +5,7 @@ use super::env::Env;
 use super::{BaseUrl, Host, Secret};
 
 /// A DynamoDB table and who reads and writes it.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DynamoDbUrl {
     /// The table's bare name.
     pub table: String,
@@ -18,7 +18,7 @@ pub struct DynamoDbUrl {
 }
 
 /// Keys at AWS.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AwsIdentity {
     /// `AKIA...`, or `ASIA...` with a session token.
     pub access_key_id: String,

@@ -11,7 +11,7 @@ use super::{BaseUrl, Host, Secret, aws};
 pub use super::aws::{AwsIdentity, DynamoDbUrl};
 
 /// A store, and what opens it.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum StoreUrl {
     /// `dynamodb:TABLE`.
     DynamoDb(DynamoDbUrl),
@@ -126,3 +126,6 @@ fn nothing_named(env: &mut Env<'_>, host: Host) -> Option<StoreUrl> {
     env.problem("STORE_URL", format!("is missing: a function keeps nothing of its own{hint}"));
     None
 }
+
+#[cfg(test)]
+mod tests;

@@ -37,7 +37,7 @@ fn with(changes: &[(&'static str, &str)]) -> Vars {
 }
 
 fn parse(vars: &Vars) -> Settings {
-    Settings::parse(&|name| vars.get(name).cloned())
+    Settings::parse(&|name: &str| vars.get(name).cloned())
 }
 
 /// The names of all problems.
@@ -114,7 +114,7 @@ fn each_malformed_variable_is_named() {
     assert_refused("ELEVENLABS_API_KEY", &["a key", "key\t"]);
     assert_refused("ELEVENLABS_AGENT_ID", &["an agent"]);
     assert_refused("ELEVENLABS_CONNECT", &["signed_url", "REGISTER-CALL"]);
-    assert_refused("STORE_URL", &["sqlite:", "redis://x.example", "calls.sqlite"]);
+    assert_refused("STORE_URL", &["sqlite:", "mysql://x.example", "calls.sqlite"]);
     assert_refused("CALL_TIME_LIMIT_SECONDS", &["0", "14401", "-1", "15m", "1.5"]);
     assert_refused("CALL_RETENTION_DAYS", &["0", "3651", "forever"]);
     assert_refused("VOICE_BUDGET_SECONDS", &["0", "15", "8s"]);

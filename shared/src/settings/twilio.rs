@@ -68,7 +68,7 @@ mod tests {
             ("NEXT_PUBLIC_APP_URL", "https://app.example"),
             ("STORE_URL", "sqlite:calls"),
         ];
-        let settings = Settings::parse(&|name| {
+        let settings = Settings::parse(&|name: &str| {
             let found = pairs.iter().chain(&good).find(|(known, _)| *known == name);
             found.map(|(_, value)| (*value).to_owned())
         });

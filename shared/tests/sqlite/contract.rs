@@ -12,8 +12,8 @@ async fn the_first_body_under_a_key_wins() {
     let store = folder.open();
     let first = status("ringing", 1);
     let second = Observation { at: at(77), ..first.clone() };
-    assert!(store.observe(&linked(1), &first, &Nonce::new([9; 16]), at(0)).await.unwrap().is_new);
-    let again = store.observe(&linked(1), &second, &Nonce::new([9; 16]), at(1)).await.unwrap();
+    assert!(store.observe(&linked(1), &first, &delivery(), at(0)).await.unwrap().is_new);
+    let again = store.observe(&linked(1), &second, &delivery(), at(1)).await.unwrap();
     assert_eq!((again.is_new, again.before.observations), (false, vec![first.clone()]));
     assert_eq!(load(&store, 1).await.unwrap().observations, [first]);
 }
@@ -84,7 +84,7 @@ async fn recent_calls_come_newest_first_and_no_more_than_asked_for() {
         store.begin(&intent(number), at(second)).await.unwrap();
     }
     // A later callback does not make a call newer.
-    store.observe(&linked(1), &status("completed", 3), &Nonce::new([9; 16]), at(50)).await.unwrap();
+    store.observe(&linked(1), &status("completed", 3), &delivery(), at(50)).await.unwrap();
     let recent = |limit| store.recent(limit, at(60));
     let ids =
         |records: Vec<Record>| records.into_iter().map(|r| r.call_id.unwrap()).collect::<Vec<_>>();
@@ -99,7 +99,7 @@ async fn an_expired_call_is_gone_although_nobody_swept() {
     let store = folder.open();
     store.begin(&intent(1), at(0)).await.unwrap();
     // Counted from the first write: a later one does not keep a call.
-    store.observe(&linked(1), &status("ringing", 1), &Nonce::new([9; 16]), at(3600)).await.unwrap();
+    store.observe(&linked(1), &status("ringing", 1), &delivery(), at(3600)).await.unwrap();
     let (last, over) = (at(86_399), at(86_400));
     for by in [Lookup::CallId(our_id(1)), Lookup::CallSid(sid(1))] {
         assert!(store.load(&by, last).await.unwrap().is_some());
@@ -114,7 +114,8 @@ async fn a_new_call_takes_the_place_of_an_expired_one() {
     let (folder, over) = (Folder::new(), at(86_400));
     let store = folder.open();
     store.answer(&linked(1), "<Response/>", &answered(), at(0)).await.unwrap();
-    let observed = store.observe(&linked(1), &status("ringing", 1), over).await.unwrap();
+    let observed =
+        store.observe(&linked(1), &status("ringing", 1), &delivery(), over).await.unwrap();
     assert_eq!((observed.is_new, observed.before.observations), (true, vec![]));
     let claim = store.claim(&linked(1), &Nonce::new([1; 16]), over).await.unwrap();
     let Claim::First(record) = claim else { panic!("{claim:?}") };

@@ -52,10 +52,7 @@ async fn a_child_process_writes_when_a_test_starts_it() {
     }
     for number in role.parse().unwrap().. {
         store.begin(&intent(number), at(0)).await.unwrap();
-        store
-            .observe(&linked(number), &status("ringing", 1), &Nonce::new([9; 16]), at(0))
-            .await
-            .unwrap();
+        store.observe(&linked(number), &status("ringing", 1), &delivery(), at(0)).await.unwrap();
         say("written", number.try_into().unwrap());
     }
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use serde_json::json;
 use shared::call::{AgentAnswer, CallId, CallRef, CallSid, Fact, Intent, Observation, Timestamp};
-use shared::store::{Calls, Dials, Lookup, Observations, Record, Sqlite};
+use shared::store::{Calls, Dials, Lookup, Nonce, Observations, Record, Sqlite};
 
 /// A folder of this test's own, gone when the test is over.
 pub(crate) struct Folder(pub(crate) PathBuf);
@@ -41,6 +41,13 @@ pub(crate) fn open(file: &Path) -> Sqlite {
 
 pub(crate) fn at(second: u64) -> Timestamp {
     Timestamp::from_millis(1_795_341_600_000).plus(Duration::from_secs(second))
+}
+
+/// A delivery of its own, whatever was delivered before.
+pub(crate) fn delivery() -> Nonce {
+    static COUNTER: AtomicU32 = AtomicU32::new(0);
+    let number = COUNTER.fetch_add(1, Ordering::Relaxed);
+    Nonce::new((u128::from(number) << 96 | u128::from(id())).to_be_bytes())
 }
 
 pub(crate) fn sid(number: u32) -> CallSid {
@@ -115,7 +122,7 @@ pub(crate) fn deliveries(calls: u32, seed: u64) -> Vec<Delivery> {
 pub(crate) async fn deliver(store: &Sqlite, deliveries: &[Delivery]) -> usize {
     let mut ended = 0;
     for (number, call, seen) in deliveries {
-        let observed = store.observe(call, seen, &Nonce::new([9; 16]), at(0)).await.unwrap();
+        let observed = store.observe(call, seen, &delivery(), at(0)).await.unwrap();
         ended += usize::from(observed.ended_the_call(seen));
         store.begin(&intent(*number), at(0)).await.unwrap();
     }

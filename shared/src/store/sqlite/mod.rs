@@ -87,7 +87,7 @@ impl Dials for Sqlite {
         let expires_at = self.expiry(now);
         self.write(move |tx| {
             let id = rows::create(tx, &call, now, expires_at)?;
-            rows::insert(tx, id, &seen).map(|_| ())
+            rows::insert(tx, id, &seen, "").map(|_| ())
         })
     }
 }
@@ -97,15 +97,19 @@ impl Observations for Sqlite {
         &'a self,
         call: &'a CallRef,
         seen: &'a Observation,
-        // A transaction whose reply is lost was never sent over a wire: nothing retries it.
-        _: &'a Nonce,
+        delivery: &'a Nonce,
         now: Timestamp,
     ) -> StoreFuture<'a, Observed> {
-        let (call, seen, expires_at) = (call.clone(), seen.clone(), self.expiry(now));
+        let (call, seen, delivery) = (call.clone(), seen.clone(), delivery.clone());
+        let expires_at = self.expiry(now);
         self.write(move |tx| {
             let id = rows::create(tx, &call, now, expires_at)?;
-            let before = rows::record(tx, id)?;
-            let is_new = rows::insert(tx, id, &seen)?;
+            let mut before = rows::record(tx, id)?;
+            let is_new = rows::insert(tx, id, &seen, delivery.as_str())?;
+            if is_new {
+                // There already only if this very delivery wrote it and its reply was lost.
+                before.observations.retain(|known| known.key() != seen.key());
+            }
             Ok(Observed { before, is_new })
         })
     }
@@ -153,7 +157,7 @@ impl Answers for Sqlite {
         let expires_at = self.expiry(now);
         self.write(move |tx| {
             let id = rows::create(tx, &call, now, expires_at)?;
-            rows::insert(tx, id, &seen)?;
+            rows::insert(tx, id, &seen, "")?;
             rows::keep_twiml(tx, id, &twiml)
         })
     }

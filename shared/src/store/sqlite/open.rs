@@ -36,6 +36,7 @@ const CALLS: &str = "
     );";
 
 const LIMITS: &str = "
+    ALTER TABLE observation ADD COLUMN delivery TEXT NOT NULL DEFAULT '';
     CREATE TABLE lease (
         name  TEXT NOT NULL,
         owner TEXT NOT NULL,

@@ -79,16 +79,22 @@ fn merge(tx: &Transaction<'_>, ours: i64, named: i64) -> Result<i64> {
     Ok(ours)
 }
 
-/// Adds an observation; `true` if its key is new.
-pub(super) fn insert(tx: &Transaction<'_>, call: i64, seen: &Observation) -> Result<bool> {
+/// Adds an observation; `true` if its key is new, or was written by this very delivery.
+pub(super) fn insert(
+    tx: &Transaction<'_>,
+    call: i64,
+    seen: &Observation,
+    delivery: &str,
+) -> Result<bool> {
     let body = serde_json::to_string(seen)
         .map_err(|error| Error::ToSqlConversionFailure(Box::new(error)))?;
-    let rows = tx
-        .prepare_cached(
-            "INSERT INTO observation (call, key, body) VALUES (?1, ?2, ?3) ON CONFLICT DO NOTHING",
-        )?
-        .execute(params![call, seen.key(), body])?;
-    Ok(rows == 1)
+    tx.prepare_cached(
+        "INSERT INTO observation (call, key, body, delivery) VALUES (?1, ?2, ?3, ?4)
+         ON CONFLICT DO NOTHING",
+    )?
+    .execute(params![call, seen.key(), body, delivery])?;
+    tx.prepare_cached("SELECT 1 FROM observation WHERE call = ?1 AND key = ?2 AND delivery = ?3")?
+        .exists(params![call, seen.key(), delivery])
 }
 
 /// Everything known of a call.
