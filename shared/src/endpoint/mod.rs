@@ -14,7 +14,7 @@ mod webhook;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use http::{Request, Response};
+use http::{HeaderMap, Request, Response, header};
 
 pub use make_call::MakeCall;
 pub use recording::Recording;
@@ -73,4 +73,13 @@ pub trait Endpoint: Copy + Send + Sync + 'static {
 
     /// What the caller gets if `answer` panicked.
     fn last_word(self, app: &App) -> Response<Bytes>;
+}
+
+/// Whether the body is said to be of this media type, whatever its parameters.
+fn has_media_type(headers: &HeaderMap, media_type: &str) -> bool {
+    headers
+        .get(header::CONTENT_TYPE)
+        .and_then(|value| value.to_str().ok())
+        .and_then(|value| value.split(';').next())
+        .is_some_and(|given| given.trim().eq_ignore_ascii_case(media_type))
 }

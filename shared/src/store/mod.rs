@@ -12,6 +12,7 @@ mod record;
 mod sqlite;
 
 use std::pin::Pin;
+use std::time::Duration;
 
 pub use absent::Absent;
 pub use record::{Claim, Lookup, Nonce, Observed, Record, StoreError};
@@ -22,6 +23,16 @@ use crate::call::{CallRef, Intent, Observation, Timestamp};
 
 /// What every operation returns: boxed, so that a store can be chosen at run time.
 pub type StoreFuture<'a, T> = Pin<Box<dyn Future<Output = Result<T, StoreError>> + Send + 'a>>;
+
+/// How long an endpoint waits for one operation. A webhook that is answered late is answered wrong,
+/// and a phone that rings long after the click is dialled twice.
+pub const BUDGET: Duration = Duration::from_secs(3);
+
+/// An operation within [`BUDGET`].
+pub async fn timely<T>(operation: StoreFuture<'_, T>) -> Result<T, StoreError> {
+    let in_time = tokio::time::timeout(BUDGET, operation).await;
+    in_time.unwrap_or_else(|_| Err(StoreError::new("timeout")))
+}
 
 /// Dialling: the intent is on record before a phone can ring.
 pub trait Dials: Send + Sync {

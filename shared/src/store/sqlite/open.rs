@@ -7,8 +7,8 @@ use rusqlite::{Connection, ErrorCode, TransactionBehavior};
 
 use crate::store::StoreError;
 
-/// How long a writer waits for another process.
-const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long a writer waits for another process: less than an endpoint waits for it.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// The schema's version, in `user_version`.
 const VERSION: i32 = 1;
@@ -40,9 +40,23 @@ pub(super) fn open(path: &Path) -> Result<Connection, StoreError> {
     if let Some(folder) = path.parent() {
         std::fs::create_dir_all(folder).map_err(StoreError::new)?;
     }
-    let mut connection = Connection::open(path).map_err(StoreError::new)?;
-    prepare(&mut connection).map_err(StoreError::new)?;
+    let mut connection = Connection::open(path).map_err(|error| store_error(&error))?;
+    prepare(&mut connection).map_err(|error| store_error(&error))?;
+    let version: i32 = connection
+        .pragma_query_value(None, "user_version", |row| row.get(0))
+        .map_err(|error| store_error(&error))?;
+    if version > VERSION {
+        return Err(StoreError::new("the file was written by a newer version"));
+    }
     Ok(connection)
+}
+
+/// SQLite's own words, which name tables and columns; anything else could quote what is in them.
+pub(super) fn store_error(error: &rusqlite::Error) -> StoreError {
+    match error {
+        rusqlite::Error::SqliteFailure(..) => StoreError::new(error),
+        _ => StoreError::new("SQLite gave a row that cannot be read"),
+    }
 }
 
 fn prepare(connection: &mut Connection) -> rusqlite::Result<()> {
