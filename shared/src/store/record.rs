@@ -114,6 +114,7 @@ impl std::error::Error for StoreError {}
 
 /// Reads an observation back. One that cannot be read, as after a newer version wrote it during a
 /// deployment, is left out: the rest of the call must not be lost with it. Its text is never logged.
+#[cfg(any(test, feature = "sqlite"))]
 pub(super) fn decode(key: &str, body: &str) -> Option<Observation> {
     let decoded = serde_json::from_str(body);
     if decoded.is_err() {
