@@ -18,7 +18,7 @@ pub enum Progress {
     Unnamed,
     /// The intent is written; Twilio has not been heard.
     Intended(Timestamp),
-    /// Twilio refused to dial.
+    /// Twilio refused to dial, or could not be asked.
     Refused,
     /// Twilio's answer was lost: the phone may be ringing.
     Unknown,
@@ -173,7 +173,9 @@ fn progress(set: &[&Observation], last: Option<&StatusEvent>) -> Progress {
             Progress::Named(event.status.clone())
         }
         _ if answered => Progress::Named(CallStatus::InProgress),
-        _ if has(|fact| matches!(fact, Fact::DialRefused { .. })) => Progress::Refused,
+        _ if has(|fact| matches!(fact, Fact::DialRefused { .. } | Fact::DialUnsent)) => {
+            Progress::Refused
+        }
         _ if has(|fact| matches!(fact, Fact::DialUnknown)) => Progress::Unknown,
         _ => set
             .iter()

@@ -137,7 +137,7 @@ impl From<CallId> for String {
 }
 
 /// Lower-case hex digits of some bytes.
-fn hex(bytes: &[u8]) -> String {
+pub(crate) fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 

@@ -1,7 +1,5 @@
 //! What somebody wants when they dial: written down before Twilio is asked.
 
-use std::time::Duration;
-
 use serde::{Deserialize, Serialize};
 
 use super::{CallId, DynamicVariables, E164, MachineDetection};
@@ -32,12 +30,4 @@ pub struct Intent {
     /// What the agent must be told.
     #[serde(rename = "vars", default, skip_serializing_if = "DynamicVariables::is_empty")]
     pub dynamic_variables: DynamicVariables,
-}
-
-impl Intent {
-    /// The longest the call can take from dialling to its end.
-    #[must_use]
-    pub fn longest(&self) -> Duration {
-        Duration::from_secs(u64::from(self.timeout_seconds) + u64::from(self.time_limit_seconds))
-    }
 }

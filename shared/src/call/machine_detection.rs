@@ -43,7 +43,7 @@ impl AnsweredBy {
     /// Keeps any word, cut to what is safe in a key.
     #[must_use]
     pub fn new(word: &str) -> Self {
-        Self(key_safe(word))
+        Self(key_safe(word, 32))
     }
 
     /// Twilio's word.

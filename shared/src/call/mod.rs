@@ -21,6 +21,7 @@ mod timestamp;
 mod variables;
 
 pub use fold::{Call, DIAL_BUDGET, Progress, RecordingState};
+pub(crate) use id::hex;
 pub use id::{AccountSid, CallId, CallRef, CallSid, InvalidSid, RecordingSid, StreamSid};
 pub use intent::Intent;
 pub use machine_detection::{AnsweredBy, MachineDetection};
@@ -28,6 +29,7 @@ pub use observation::{
     AgentAnswer, Direction, Fact, Observation, Parties, RecordingEvent, StatusEvent, StreamEvent,
 };
 pub use phone::{E164, InvalidE164, Party};
+pub(crate) use status::key_safe;
 pub use status::{CallStatus, RecordingStatus};
 pub use timeline::{Source, TimelineEntry};
 pub use timestamp::Timestamp;

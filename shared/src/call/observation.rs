@@ -28,6 +28,9 @@ pub enum Fact {
         #[serde(rename = "c", default, skip_serializing_if = "Option::is_none")]
         code: Option<u32>,
     },
+    /// Twilio could not be reached; nothing was sent.
+    #[serde(rename = "n")]
+    DialUnsent,
     /// Twilio was asked and its answer never came: the phone may be ringing.
     #[serde(rename = "u")]
     DialUnknown,
@@ -161,6 +164,7 @@ impl Observation {
         match &self.fact {
             Fact::Intended(_) => "meta".to_owned(),
             Fact::DialRefused { .. } => "d#refused".to_owned(),
+            Fact::DialUnsent => "d#unsent".to_owned(),
             Fact::DialUnknown => "d#unknown".to_owned(),
             Fact::Status(event) => match event.sequence {
                 Some(sequence) => format!("e#{sequence:03}#{}", event.status),

@@ -43,7 +43,7 @@ impl CallStatus {
             "no-answer" => Self::NoAnswer,
             "queued" => Self::Queued,
             "ringing" => Self::Ringing,
-            other => Self::Other(key_safe(other)),
+            other => Self::Other(key_safe(other, 32)),
         }
     }
 
@@ -114,7 +114,7 @@ impl RecordingStatus {
             "completed" => Self::Completed,
             "failed" => Self::Failed,
             "in-progress" => Self::InProgress,
-            other => Self::Other(key_safe(other)),
+            other => Self::Other(key_safe(other, 32)),
         }
     }
 
@@ -167,10 +167,10 @@ word!(RecordingStatus);
 /// Stands where Twilio left a word out.
 const UNREPORTED: &str = "unreported";
 
-/// Up to 32 characters that can stand in an observation's key; nothing at all reads `unreported`.
-pub(crate) fn key_safe(word: &str) -> String {
-    let safe: String =
-        word.chars().filter(|c| c.is_ascii_alphanumeric() || "-_".contains(*c)).take(32).collect();
+/// Up to `length` characters that can stand in an observation's key; nothing at all reads `unreported`.
+pub(crate) fn key_safe(word: &str, length: usize) -> String {
+    let is_safe = |c: &char| c.is_ascii_alphanumeric() || "-_".contains(*c);
+    let safe: String = word.chars().filter(is_safe).take(length).collect();
     if safe.is_empty() { UNREPORTED.to_owned() } else { safe }
 }
 

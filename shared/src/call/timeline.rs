@@ -46,7 +46,7 @@ pub(super) fn of(set: &[&Observation]) -> Vec<TimelineEntry> {
 fn phase(fact: &Fact) -> u8 {
     match fact {
         Fact::Intended(_) => 0,
-        Fact::DialRefused { .. } | Fact::DialUnknown => 1,
+        Fact::DialRefused { .. } | Fact::DialUnsent | Fact::DialUnknown => 1,
         Fact::Status(event) if event.status.is_terminal() => 9,
         Fact::Status(event) => 2 + event.status.class(),
         Fact::Answered(_) => 6,
@@ -70,6 +70,11 @@ fn entry(seen: &Observation) -> TimelineEntry {
         Fact::DialRefused { code } => {
             (Source::Twilio, "refused".to_owned(), code.map(|code| format!("Twilio error {code}")))
         }
+        Fact::DialUnsent => (
+            Source::CloseLoop,
+            "not-sent".to_owned(),
+            Some("Twilio could not be reached".to_owned()),
+        ),
         Fact::DialUnknown => (
             Source::CloseLoop,
             "outcome-unknown".to_owned(),

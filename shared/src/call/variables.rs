@@ -16,7 +16,7 @@ const MAX_BYTES: usize = 8 * 1024;
 pub enum Scalar {
     /// `true` or `false`.
     Bool(bool),
-    /// Any JSON number; its spelling is kept.
+    /// Any JSON number, as a 64-bit integer or float holds it: send long ids as text.
     Number(Number),
     /// Text.
     Text(String),

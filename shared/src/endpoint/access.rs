@@ -81,7 +81,8 @@ fn is_from_our_page(settings: &Settings, headers: &HeaderMap, right: Right) -> b
 
 /// The request's `Origin`, if it is the app's or one of `ALLOWED_ORIGINS`.
 fn allowed_origin<'a>(settings: &Settings, headers: &'a HeaderMap) -> Option<&'a HeaderValue> {
-    let header = headers.get(header::ORIGIN)?;
+    let mut all = headers.get_all(header::ORIGIN).iter();
+    let (Some(header), None) = (all.next(), all.next()) else { return None };
     let text = header.to_str().ok()?;
     let own = settings.app_url.as_ref().map(|app_url| app_url.origin());
     own.into_iter()
@@ -97,7 +98,7 @@ pub(super) fn preflight(methods: &'static str) -> Response<Bytes> {
     headers.insert(header::ACCESS_CONTROL_ALLOW_METHODS, HeaderValue::from_static(methods));
     headers.insert(
         header::ACCESS_CONTROL_ALLOW_HEADERS,
-        HeaderValue::from_static("authorization, content-type, idempotency-key, range"),
+        HeaderValue::from_static("authorization, content-type, range"),
     );
     headers.insert(header::ACCESS_CONTROL_MAX_AGE, HeaderValue::from_static("600"));
     response

@@ -34,8 +34,16 @@ pub(super) fn diagnose(call: &Call, now: Timestamp) -> Vec<Diagnosis> {
             .to_owned(),
         fix: "Do not dial again before looking into Twilio's call log.".to_owned(),
     });
+    let was_unsent = call.timeline.iter().any(|entry| entry.event == "not-sent");
+    let unsent = was_unsent.then(|| Diagnosis {
+        code: "twilio_unreachable".into(),
+        severity: "error",
+        message: "Twilio could not be reached: nothing was dialled.".to_owned(),
+        fix: "Dial again; if that fails too, look at Twilio's status page and TWILIO_API_URL."
+            .to_owned(),
+    });
     let codes = call.error_codes.iter().map(|code| twilio(*code));
-    agent.into_iter().chain(unknown).chain(codes).collect()
+    agent.into_iter().chain(unsent).chain(unknown).chain(codes).collect()
 }
 
 fn twilio(code: u32) -> Diagnosis {

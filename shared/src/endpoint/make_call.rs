@@ -14,14 +14,14 @@ use serde::Serialize;
 use tracing::{error, info, warn};
 
 use crate::call::{CallId, CallRef, CallSid, CallStatus, Fact, Intent, Observation, StatusEvent};
-use crate::settings::{Connect, DialSettings};
-use crate::store::Nonce;
+use crate::settings::{Connect, DialSettings, Token};
+use crate::store::{Nonce, timely};
 use crate::twilio::{DialError, WebhookUrls, create_call, create_call_form, explain};
 
 use super::access::{Permitted, Right, allow_origin, permit, preflight};
 use super::answer::json;
 use super::refusal::{Reason, Refusal};
-use super::{App, BODY_LIMIT, Endpoint};
+use super::{App, BODY_LIMIT, Endpoint, has_media_type};
 use request::DialRequest;
 
 /// The endpoint that dials.
@@ -67,12 +67,16 @@ impl Endpoint for MakeCall {
 }
 
 async fn dial(app: &App, headers: &HeaderMap, body: &Bytes) -> Result<Response<Bytes>, Refusal> {
+    // Who has no token need not know what is wrong with the settings.
+    if matches!(app.settings.access.token, Token::Set(_)) {
+        permit(&app.settings, headers, Right::Dial)?;
+    }
     let dialling = app.settings.for_dialling().map_err(Refusal::misconfigured)?;
     let permitted = permit(&app.settings, headers, Right::Dial)?;
     let intent = intent(app, dialling, permitted, headers, body)?;
     let call = CallRef::Ours(intent.call_id.clone());
 
-    app.store.begin(&intent, app.clock.now()).await.map_err(|error| {
+    timely(app.store.begin(&intent, app.clock.now())).await.map_err(|error| {
         error!(service = "store", %error, callId = %intent.call_id, "nothing was dialled: the intent could not be written");
         Refusal::new(Reason::StoreUnavailable, "Nothing was dialled. Try again in a moment.")
     })?;
@@ -91,9 +95,7 @@ async fn dial(app: &App, headers: &HeaderMap, body: &Bytes) -> Result<Response<B
             Ok(dialled(&intent, &call_sid, &status))
         }
         Err(error) => {
-            if let Some(fact) = fact_of(&error) {
-                keep(app, &call, fact).await;
-            }
+            keep(app, &call, fact_of(&error)).await;
             Err(refusal(&error, &intent.call_id))
         }
     }
@@ -113,7 +115,7 @@ fn intent(
             "Leave the header Idempotency-Key out: this version does not honour it yet, and ignoring it could ring a phone twice.",
         ));
     }
-    if !is_json(headers) {
+    if !has_media_type(headers, "application/json") {
         return Err(Refusal::new(
             Reason::UnsupportedMediaType,
             "Send `Content-Type: application/json`.",
@@ -130,8 +132,8 @@ fn intent(
             "To record, set MAKE_CALL_TOKEN and send it, or set RECORD_CALLS on the server.",
         ));
     }
-    let signed_url = app.settings.elevenlabs.as_ref().map(|agent| agent.connect);
-    if signed_url == Some(Connect::SignedUrl) && !wanted.dynamic_variables.is_empty() {
+    let connect = app.settings.elevenlabs.as_ref().map(|agent| agent.connect);
+    if connect == Some(Connect::SignedUrl) && !wanted.dynamic_variables.is_empty() {
         return Err(Refusal::new(
             Reason::InvalidParameter,
             "dynamicVariables cannot reach the agent with ELEVENLABS_CONNECT=signed-url: use register-call.",
@@ -149,20 +151,12 @@ fn intent(
     })
 }
 
-fn is_json(headers: &HeaderMap) -> bool {
-    headers
-        .get(header::CONTENT_TYPE)
-        .and_then(|value| value.to_str().ok())
-        .and_then(|value| value.split(';').next())
-        .is_some_and(|media| media.trim().eq_ignore_ascii_case("application/json"))
-}
-
 /// Writes what came of the dial. A failure is logged and goes no further: the call is what it is.
 async fn keep(app: &App, call: &CallRef, fact: Fact) {
     let now = app.clock.now();
     let seen = Observation { at: now, fact };
-    if let Err(error) = app.store.observe(call, &seen, &Nonce::new(app.random.bits128()), now).await
-    {
+    let delivery = Nonce::new(app.random.bits128());
+    if let Err(error) = timely(app.store.observe(call, &seen, &delivery, now)).await {
         let call_id = call.call_id().map(CallId::as_str);
         warn!(service = "store", %error, callId = call_id, "the outcome of a dial was not written");
     }
@@ -192,20 +186,20 @@ fn dialled(intent: &Intent, call_sid: &CallSid, status: &CallStatus) -> Response
     json(StatusCode::OK, &body)
 }
 
-fn fact_of(error: &DialError) -> Option<Fact> {
+fn fact_of(error: &DialError) -> Fact {
     match error {
         DialError::Rejected { code, .. } | DialError::Unauthorized { code } => {
-            Some(Fact::DialRefused { code: *code })
+            Fact::DialRefused { code: *code }
         }
-        DialError::RateLimited { .. } => Some(Fact::DialRefused { code: Some(20429) }),
-        DialError::Unreachable { .. } => Some(Fact::DialRefused { code: None }),
-        DialError::Unknown { .. } => Some(Fact::DialUnknown),
+        DialError::RateLimited { code, .. } => Fact::DialRefused { code: *code },
+        DialError::Unreachable { .. } => Fact::DialUnsent,
+        DialError::Unknown { .. } => Fact::DialUnknown,
     }
 }
 
 fn refusal(error: &DialError, call_id: &CallId) -> Refusal {
     match error {
-        DialError::RateLimited { retry_after } => {
+        DialError::RateLimited { retry_after, .. } => {
             warn!(service = "twilio", status = 429, callId = %call_id, "nothing was dialled");
             Refusal::new(Reason::TwilioRateLimited, "Nothing was dialled. Wait, then dial again.")
                 .with_header(header::RETRY_AFTER, HeaderValue::from(*retry_after))

@@ -14,7 +14,7 @@ mod webhook;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use http::{Request, Response};
+use http::{HeaderMap, Request, Response, header};
 
 pub use make_call::MakeCall;
 pub use recording::Recording;
@@ -24,7 +24,7 @@ pub use voice::Voice;
 
 use crate::ports::{Clock, Random};
 use crate::settings::Settings;
-use crate::store::Store;
+use crate::store::CallStore;
 
 /// The largest body any endpoint takes, bytes.
 pub const BODY_LIMIT: usize = 64 * 1024;
@@ -34,7 +34,7 @@ pub struct App {
     /// The environment, parsed.
     pub settings: Settings,
     /// Where calls are kept.
-    pub store: Arc<dyn Store>,
+    pub store: Arc<dyn CallStore>,
     /// The one HTTP client: its connections are kept alive between requests.
     pub http: reqwest::Client,
     /// The time.
@@ -50,7 +50,7 @@ impl App {
     #[must_use]
     pub fn new(
         settings: Settings,
-        store: Arc<dyn Store>,
+        store: Arc<dyn CallStore>,
         http: reqwest::Client,
         clock: Arc<dyn Clock>,
         random: Arc<dyn Random>,
@@ -73,4 +73,13 @@ pub trait Endpoint: Copy + Send + Sync + 'static {
 
     /// What the caller gets if `answer` panicked.
     fn last_word(self, app: &App) -> Response<Bytes>;
+}
+
+/// Whether the body is said to be of this media type, whatever its parameters.
+fn has_media_type(headers: &HeaderMap, media_type: &str) -> bool {
+    headers
+        .get(header::CONTENT_TYPE)
+        .and_then(|value| value.to_str().ok())
+        .and_then(|value| value.split(';').next())
+        .is_some_and(|given| given.trim().eq_ignore_ascii_case(media_type))
 }

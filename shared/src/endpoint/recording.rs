@@ -5,7 +5,7 @@ use http::{HeaderValue, Method, Request, Response, StatusCode, header};
 use tracing::error;
 
 use crate::call::{CallSid, RecordingSid, RecordingStatus};
-use crate::store::Lookup;
+use crate::store::{Lookup, timely};
 use crate::twilio::{
     AudioFormat, ByteRange, FetchError, Form, Media, fetch_recording, recording_callback,
 };
@@ -74,7 +74,8 @@ async fn play(app: &App, request: &Request<Bytes>) -> Result<Response<Bytes>, Re
 /// The finished recording of a call.
 async fn recording_of(app: &App, call_sid: &CallSid) -> Result<RecordingSid, Refusal> {
     let by = Lookup::CallSid(call_sid.clone());
-    let record = app.store.load(&by, app.clock.now()).await.map_err(|error| unreadable(&error))?;
+    let record =
+        timely(app.store.load(&by, app.clock.now())).await.map_err(|error| unreadable(&error))?;
     let call = record.ok_or_else(call_not_found)?.fold();
     let nothing = || Refusal::new(Reason::RecordingNotFound, "The call was not recorded.");
     let recording = call.recording.ok_or_else(nothing)?;

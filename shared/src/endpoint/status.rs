@@ -6,7 +6,7 @@ use serde::Serialize;
 use tracing::{error, info};
 
 use crate::call::{CallId, CallRef, CallSid, Observation};
-use crate::store::{Lookup, Nonce, StoreError};
+use crate::store::{Lookup, Nonce, Record, StoreError, timely};
 use crate::twilio::{Form, status_callback};
 
 use super::access::{Right, allow_origin, permit, preflight};
@@ -65,8 +65,8 @@ pub(super) async fn observe(
     call: &CallRef,
     seen: &Observation,
 ) -> Result<Response<Bytes>, Refusal> {
-    let observed =
-        app.store.observe(call, seen, &Nonce::new(app.random.bits128()), app.clock.now()).await;
+    let delivery = Nonce::new(app.random.bits128());
+    let observed = timely(app.store.observe(call, seen, &delivery, app.clock.now())).await;
     let observed = observed.map_err(|error| {
         let (call_sid, call_id) = names(call);
         error!(service = "store", %error, callSid = call_sid, callId = call_id, "a callback was not written; Twilio will repeat it");
@@ -89,31 +89,34 @@ async fn read(app: &App, request: &Request<Bytes>) -> Result<Response<Bytes>, Re
     let right = if matches!(by, Ok(None)) { Right::ReadAll } else { Right::ReadOne };
     let permitted = permit(&app.settings, request.headers(), right)?;
     let now = app.clock.now();
-    let show =
-        |record: &crate::store::Record| CallJson::new(&record.fold(), now, permitted.with_token);
+    let show = |record: &Record| CallJson::new(&record.fold(), now, permitted.with_token);
     match by? {
         Some(by) => {
-            let record = app.store.load(&by, now).await.map_err(|error| unreadable(&error))?;
+            let record =
+                timely(app.store.load(&by, now)).await.map_err(|error| unreadable(&error))?;
             let record = record.ok_or_else(call_not_found)?;
             Ok(json(StatusCode::OK, &show(&record)))
         }
         None => {
             let records =
-                app.store.recent(RECENT, now).await.map_err(|error| unreadable(&error))?;
+                timely(app.store.recent(RECENT, now)).await.map_err(|error| unreadable(&error))?;
             Ok(json(StatusCode::OK, &List { calls: records.iter().map(show).collect() }))
         }
     }
 }
 
-/// By `callSid`, by `callId`, or neither.
+/// By `callSid`, by `callId`, or neither. A misspelt or empty name must not show a list to somebody
+/// who asked for one call.
 fn lookup(query: &Form) -> Result<Option<Lookup>, Refusal> {
-    match (query.get("callSid"), query.get("callId")) {
-        (Some(text), _) => call_sid(text).map(|sid| Some(Lookup::CallSid(sid))),
-        (None, Some(text)) => match CallId::parse(text) {
+    let invalid = |message| Err(Refusal::new(Reason::InvalidParameter, message));
+    match query.pairs() {
+        [] => Ok(None),
+        [(name, text)] if name == "callSid" => call_sid(text).map(|sid| Some(Lookup::CallSid(sid))),
+        [(name, text)] if name == "callId" => match CallId::parse(text) {
             Ok(call_id) => Ok(Some(Lookup::CallId(call_id))),
-            Err(_) => Err(Refusal::new(Reason::InvalidParameter, "callId is not one of ours.")),
+            Err(_) => invalid("callId is not one of ours."),
         },
-        (None, None) => Ok(None),
+        _ => invalid("Ask by callSid or by callId, or by neither for the newest calls."),
     }
 }
 

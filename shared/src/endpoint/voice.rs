@@ -1,7 +1,8 @@
 //! `POST /api/twilio/voice`: the person picked up; connect the agent.
 //!
 //! A person is on the line. So whatever happens, Twilio gets 200 and valid TwiML within the budget:
-//! the agent's, or a fitting sentence and a hang-up. Only a bad signature gets 403.
+//! the agent's, or a fitting sentence and a hang-up. What is not Twilio's gets an error: 403 for a bad
+//! signature, 405, 413.
 
 mod agent;
 mod guard;
@@ -21,7 +22,7 @@ use super::answer::twiml;
 use super::refusal::{Reason, Refusal};
 use super::{App, Endpoint};
 use agent::{Connected, Failure};
-use guard::{Guard, Known};
+use guard::{Guard, Remembered};
 
 pub(super) use guard::Unguarded;
 
@@ -64,6 +65,9 @@ impl Endpoint for Voice {
     }
 }
 
+/// How long a person waits for the store after the agent has answered.
+const LONGEST_SAVE: Duration = Duration::from_secs(1);
+
 /// When each step must be over. All are parts of one budget, counted from the request's arrival.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Time {
@@ -78,7 +82,7 @@ pub(super) struct Time {
 impl Time {
     fn start(budget: Duration) -> Self {
         let now = Instant::now();
-        let to_save = (budget / 8).min(Duration::from_secs(1));
+        let to_save = (budget / 8).min(LONGEST_SAVE);
         Self {
             claimed: now + (budget / 4).min(Duration::from_secs(2)),
             connected: now + budget - to_save,
@@ -96,6 +100,10 @@ fn apology(app: &App, apology: Apology) -> String {
 async fn answer(app: &App, voice: &VoiceRequest, time: Time) -> String {
     let known = match guard::claim(app, voice, time).await {
         Guard::Answered(twiml) => return twiml,
+        Guard::Remembered(Remembered { twiml, answer }) => {
+            save(app, voice, &twiml, answer, time).await;
+            return twiml;
+        }
         Guard::Ours(known) => known,
         Guard::Busy => {
             let failure = Failure::new("close-loop", "in-flight", Apology::Other);
@@ -117,34 +125,23 @@ async fn answer(app: &App, voice: &VoiceRequest, time: Time) -> String {
             )
         }
     };
-    save(app, voice, &known, &document, answer, time).await;
+    save(app, voice, &document, answer, time).await;
     document
 }
 
-/// Keeps the answer before it is given: on Lambda nothing happens after it.
-async fn save(
-    app: &App,
-    voice: &VoiceRequest,
-    known: &Known,
-    document: &str,
-    answer: AgentAnswer,
-    time: Time,
-) {
-    let store_was_down = matches!(known, Known::StoreDown);
-    if store_was_down {
-        app.unguarded.remember(&voice.call_sid, document);
-    }
+/// Keeps the answer before it is given: on Lambda nothing happens after it. The person is waiting,
+/// so a store that takes its time is not waited for long; then this process remembers.
+async fn save(app: &App, voice: &VoiceRequest, document: &str, answer: AgentAnswer, time: Time) {
     let now = app.clock.now();
-    let seen = Observation { at: now, fact: Fact::Answered(answer) };
-    let saved =
-        timeout_at(time.answered, app.store.answer(&voice.call, document, &seen, now)).await;
+    let seen = Observation { at: now, fact: Fact::Answered(answer.clone()) };
+    let deadline = time.answered.min(Instant::now() + LONGEST_SAVE);
+    let saved = timeout_at(deadline, app.store.answer(&voice.call, document, &seen, now)).await;
     let why = match saved {
-        Ok(Ok(())) => return,
-        // The outage is in the log already.
-        _ if store_was_down => return,
+        Ok(Ok(())) => return app.unguarded.forget(&voice.call_sid),
         Ok(Err(error)) => error.to_string(),
         Err(_) => "timeout".to_owned(),
     };
+    app.unguarded.remember(&voice.call_sid, Remembered { twiml: document.to_owned(), answer });
     warn!(service = "store", why, callSid = %voice.call_sid, callId = call_id(voice), "voice's answer was not written");
 }
 

@@ -1,7 +1,7 @@
 //! Requests that must come from Twilio: the signature is judged before anything else.
 
 use bytes::Bytes;
-use http::{HeaderMap, Request, header};
+use http::{HeaderMap, Request};
 use tracing::warn;
 
 use crate::call::CallId;
@@ -9,7 +9,7 @@ use crate::settings::Settings;
 use crate::twilio::{BadSignature, Form, requested_url};
 
 use super::refusal::{Reason, Refusal};
-use super::{BODY_LIMIT, Endpoint};
+use super::{BODY_LIMIT, Endpoint, has_media_type};
 
 /// A webhook that Twilio signed.
 #[derive(Debug)]
@@ -34,7 +34,7 @@ pub(super) fn verified<E: Endpoint>(
     let url = requested_url(app_url, request.uri());
     let verify = || -> Result<Form, BadSignature> {
         let signature = signature(request.headers())?;
-        if !is_form(request.headers()) {
+        if !has_media_type(request.headers(), "application/x-www-form-urlencoded") {
             verifier.verify_body(&url, request.body(), signature)?;
             return Ok(Form::default());
         }
@@ -59,14 +59,6 @@ fn signature(headers: &HeaderMap) -> Result<&str, BadSignature> {
     let mut all = headers.get_all("x-twilio-signature").iter();
     let (Some(only), None) = (all.next(), all.next()) else { return Err(BadSignature::Header) };
     only.to_str().map_err(|_| BadSignature::Header)
-}
-
-fn is_form(headers: &HeaderMap) -> bool {
-    headers
-        .get(header::CONTENT_TYPE)
-        .and_then(|value| value.to_str().ok())
-        .and_then(|value| value.split(';').next())
-        .is_some_and(|media| media.trim().eq_ignore_ascii_case("application/x-www-form-urlencoded"))
 }
 
 /// Our own id in the query. It is signed, so anything else there is not our URL.

@@ -1,5 +1,6 @@
 //! The hosts: one handler on Lambda, on Vercel and on a developer's machine, from one binary.
 
+pub mod body;
 #[cfg(feature = "lambda")]
 mod lambda;
 mod log;

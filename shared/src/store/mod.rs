@@ -18,6 +18,7 @@ mod redis;
 mod sqlite;
 
 use std::pin::Pin;
+use std::time::Duration;
 
 pub use absent::Absent;
 #[cfg(feature = "dynamodb")]
@@ -34,6 +35,16 @@ use crate::call::{CallRef, Intent, Observation, Timestamp};
 
 /// What every operation returns: boxed, so that a store can be chosen at run time.
 pub type StoreFuture<'a, T> = Pin<Box<dyn Future<Output = Result<T, StoreError>> + Send + 'a>>;
+
+/// How long an endpoint waits for one operation. A webhook that is answered late is answered wrong,
+/// and a phone that rings long after the click is dialled twice.
+pub const BUDGET: Duration = Duration::from_secs(3);
+
+/// An operation within [`BUDGET`].
+pub async fn timely<T>(operation: StoreFuture<'_, T>) -> Result<T, StoreError> {
+    let in_time = tokio::time::timeout(BUDGET, operation).await;
+    in_time.unwrap_or_else(|_| Err(StoreError::new("timeout")))
+}
 
 /// Dialling: the intent is on record before a phone can ring.
 pub trait Dials: Send + Sync {
@@ -88,6 +99,10 @@ pub trait Answers: Send + Sync {
     ) -> StoreFuture<'a, ()>;
 }
 
-/// Everything a store can do. Endpoints ask for the narrow traits.
-pub trait Store: Dials + Observations + Calls + Answers + Keys + Limits {}
-impl<T: Dials + Observations + Calls + Answers + Keys + Limits> Store for T {}
+/// What the endpoints of today need of a store.
+pub trait CallStore: Dials + Observations + Calls + Answers {}
+impl<T: Dials + Observations + Calls + Answers> CallStore for T {}
+
+/// Everything a store can do.
+pub trait Store: CallStore + Keys + Limits {}
+impl<T: CallStore + Keys + Limits> Store for T {}

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use crate::call::hex;
 use crate::call::{Call, CallId, CallSid, Fact, Intent, Observation};
 
 /// By which of its names a call is looked up.
@@ -71,7 +72,7 @@ impl Nonce {
     /// From 128 random bits.
     #[must_use]
     pub fn new(random: [u8; 16]) -> Self {
-        Self(random.iter().map(|byte| format!("{byte:02x}")).collect())
+        Self(hex(&random))
     }
 
     /// As a store gives it back.
@@ -116,3 +117,27 @@ impl fmt::Display for StoreError {
 }
 
 impl std::error::Error for StoreError {}
+
+/// Reads an observation back. One that cannot be read, as after a newer version wrote it during a
+/// deployment, is left out: the rest of the call must not be lost with it. Its text is never logged.
+#[cfg(any(test, feature = "dynamodb", feature = "redis", feature = "sqlite"))]
+pub(super) fn decode(key: &str, body: &str) -> Option<Observation> {
+    let decoded = serde_json::from_str(body);
+    if decoded.is_err() {
+        let kind = key.split('#').next();
+        tracing::warn!(service = "store", kind, "an observation cannot be read");
+    }
+    decoded.ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_observation_of_a_newer_version_is_left_out() {
+        assert_eq!(decode("z#1", r#"{"t":1,"f":{"zz":1}}"#), None);
+        assert_eq!(decode("e#---#queued", r#"{"t":"+12125550123"}"#), None);
+        assert!(decode("d#unknown", r#"{"t":1,"f":"u"}"#).is_some());
+    }
+}

@@ -9,6 +9,8 @@ use crate::call::{
     Timestamp,
 };
 
+use crate::call::key_safe;
+
 use super::Form;
 
 /// The `CallSid` is missing or malformed: whatever this is, it is no callback of Twilio's.
@@ -31,8 +33,8 @@ pub fn status_callback(
     let call = call_ref(form, call_id)?;
     let fact = if let Some(event) = form.get("StreamEvent") {
         Fact::Stream(StreamEvent {
-            stream_sid: form.get("StreamSid").unwrap_or("MZ").chars().take(64).collect(),
-            event: CallStatus::parse(event).as_str().to_owned(),
+            stream_sid: key_safe(form.get("StreamSid").unwrap_or_default(), 64),
+            event: key_safe(event, 32),
             error: form.get("StreamError").map(|text| text.chars().take(256).collect()),
         })
     } else if let (Some(who), None) = (form.get("AnsweredBy"), form.get("CallStatus")) {

@@ -69,6 +69,8 @@ impl Account {
 pub enum DialError {
     /// HTTP 429: never processed, may be asked again after so many seconds.
     RateLimited {
+        /// Usually 20429.
+        code: Option<u32>,
         /// Seconds, from Twilio's `Retry-After` or 1.
         retry_after: u32,
     },
@@ -132,8 +134,9 @@ fn outcome(
             })
             .map_err(|why| DialError::Unknown { why }),
         401 => Err(DialError::Unauthorized { code: code() }),
-        429 => Err(DialError::RateLimited { retry_after }),
-        400..=499 => Err(DialError::Rejected { status: status.as_u16(), code: code() }),
+        429 => Err(DialError::RateLimited { code: code(), retry_after }),
+        // 408: somebody on the way gave up waiting; whether Twilio did its part is not said.
+        400..=407 | 409..=499 => Err(DialError::Rejected { status: status.as_u16(), code: code() }),
         _ => Err(DialError::Unknown { why: format!("HTTP {status}") }),
     }
 }
@@ -185,7 +188,7 @@ mod tests {
 
     #[test]
     fn whatever_is_neither_placed_nor_refused_is_unknown() {
-        for status in [100, 302, 500, 503, 599] {
+        for status in [100, 302, 408, 500, 503, 599] {
             assert!(matches!(after(status, "{}"), Err(DialError::Unknown { .. })), "{status}");
         }
         assert!(matches!(after(201, "not json"), Err(DialError::Unknown { .. })));
@@ -195,6 +198,6 @@ mod tests {
 
     #[test]
     fn a_rate_limited_dial_was_never_processed() {
-        assert_eq!(after(429, ""), Err(DialError::RateLimited { retry_after: 1 }));
+        assert_eq!(after(429, ""), Err(DialError::RateLimited { code: None, retry_after: 1 }));
     }
 }

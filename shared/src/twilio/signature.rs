@@ -12,8 +12,8 @@
 //!   form is tried; the case is never changed and nothing is encoded again.
 //! - The key is always an Auth Token, also where REST calls use an API key. Two tokens may be
 //!   configured, so that a rotation loses nothing.
-//! - There is no timestamp and no nonce: a captured request verifies for ever. Only idempotent
-//!   observations and voice's claim make a replay harmless.
+//! - There is no timestamp and no nonce: a captured request verifies for ever. Idempotent
+//!   observations and voice's claim make a replay harmless for as long as the call is kept.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -23,6 +23,7 @@ use base64::engine::general_purpose::STANDARD;
 use ring::{digest, hmac};
 
 use super::Form;
+use crate::call::hex;
 use crate::settings::Secret;
 
 /// Checks webhooks against one or two Auth Tokens.
@@ -89,11 +90,7 @@ impl Verifier {
         let stated = Form::parse(query.as_bytes())
             .and_then(|query| query.get("bodySHA256").map(str::to_ascii_lowercase))
             .ok_or(BadSignature::Body)?;
-        let actual: String = digest::digest(&digest::SHA256, body)
-            .as_ref()
-            .iter()
-            .map(|byte| format!("{byte:02x}"))
-            .collect();
+        let actual = hex(digest::digest(&digest::SHA256, body).as_ref());
         if stated != actual {
             return Err(BadSignature::Body);
         }

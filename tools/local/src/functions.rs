@@ -5,13 +5,9 @@ use std::sync::Arc;
 use axum::Router;
 use axum::body::Body;
 use axum::extract::Request;
-use axum::response::Response;
 use axum::routing::any;
-use http_body_util::{BodyExt as _, LengthLimitError, Limited};
-use shared::endpoint::{
-    App, BODY_LIMIT, Endpoint, MakeCall, Reason, Recording, Refusal, Status, Voice,
-};
-use shared::host::guarded;
+use shared::endpoint::{App, Endpoint, MakeCall, Recording, Status, Voice};
+use shared::host::body;
 
 /// One route an endpoint, any method: the endpoints answer wrong ones themselves.
 pub(crate) fn router(app: &Arc<App>) -> Router {
@@ -26,19 +22,6 @@ fn function<E: Endpoint>(endpoint: E, app: &Arc<App>) -> axum::routing::MethodRo
     let app = Arc::clone(app);
     any(move |request: Request| {
         let app = Arc::clone(&app);
-        async move { answer(endpoint, app, request).await }
+        async move { body::answer(endpoint, app, request).await.map(Body::from) }
     })
-}
-
-async fn answer<E: Endpoint>(endpoint: E, app: Arc<App>, request: Request) -> Response {
-    let (parts, body) = request.into_parts();
-    let response: http::Response<bytes::Bytes> =
-        match Limited::new(body, BODY_LIMIT).collect().await {
-            Ok(body) => guarded(endpoint, app, Request::from_parts(parts, body.to_bytes())).await,
-            Err(error) if error.is::<LengthLimitError>() => {
-                Refusal::new(Reason::BodyTooLarge, "Send at most 64 KiB.").into()
-            }
-            Err(_) => Refusal::new(Reason::InvalidJson, "The request broke off.").into(),
-        };
-    response.map(Body::from)
 }

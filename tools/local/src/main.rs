@@ -3,6 +3,7 @@
 use std::process::ExitCode;
 
 use local::{Environment, Mode, Server, Setup};
+use shared::settings::Token;
 use simulators::Pace;
 use tokio::net::TcpListener;
 
@@ -21,8 +22,8 @@ async fn main() -> ExitCode {
 }
 
 async fn start() -> Result<(), String> {
-    let environment = Environment::from_process()?;
     shared::host::silence_panics();
+    let environment = Environment::from_process()?;
     shared::host::json_log(std::io::stderr, Some(environment.get("RUST_LOG").unwrap_or("warn")));
     let listener = listen(environment.get("PORT")).await?;
     let setup = Setup {
@@ -45,7 +46,7 @@ fn pace(word: Option<&str>) -> Result<Pace, String> {
     }
 }
 
-/// On loopback only. A wish for a port is kept or fails; without one the next free port will do.
+/// On loopback only. A wish for a port is kept or fails; without one any free port will do.
 async fn listen(port: Option<&str>) -> Result<TcpListener, String> {
     let bind = async |port: u16| TcpListener::bind(("127.0.0.1", port)).await;
     match port {
@@ -67,16 +68,24 @@ fn greet(server: &Server) {
         Mode::Simulated => {
             println!("  Twilio and ElevenLabs are simulated: no phone rings, nothing is spent.");
             println!("  Open the address and press Call, or:");
-            println!(
-                "  curl -sS http://{address}/api/twilio/make-call -H 'origin: http://{address}' \\"
-            );
-            println!("    -H 'content-type: application/json' -d '{{\"to\":\"+12125550123\"}}'");
         }
         Mode::Real => {
             println!("  REAL Twilio and ElevenLabs: phones ring and money is spent.");
+            if let Some(app_url) = &server.app.settings.app_url {
+                println!("  Twilio calls back at {}", app_url.base());
+            }
             if let Some(token) = &server.made_token {
                 println!("  MAKE_CALL_TOKEN was not set; for this run it is {token}");
             }
         }
     }
+    let who = match server.app.settings.access.token {
+        Token::Unset => format!("-H 'origin: http://{address}'"),
+        Token::Set(_) | Token::Malformed => {
+            "-H \"authorization: Bearer $MAKE_CALL_TOKEN\"".to_owned()
+        }
+    };
+    println!("  curl -sS http://{address}/api/twilio/make-call {who} \\");
+    println!("    -H 'content-type: application/json' -d '{{\"to\":\"+12125550123\"}}'");
+    println!("  curl -sS http://{address}/api/twilio/status {who}");
 }

@@ -29,7 +29,14 @@ impl Mode {
     /// replaced by simulators.
     #[must_use]
     pub fn of(environment: &Environment) -> Self {
-        let credentials = ["TWILIO_ACCOUNT_SID", "TWILIO_AUTH_TOKEN", "ELEVENLABS_API_KEY"];
+        let credentials = [
+            "ELEVENLABS_API_KEY",
+            "TWILIO_ACCOUNT_SID",
+            "TWILIO_API_KEY_SECRET",
+            "TWILIO_API_KEY_SID",
+            "TWILIO_AUTH_TOKEN",
+            "TWILIO_AUTH_TOKEN_SECONDARY",
+        ];
         if credentials.iter().any(|name| environment.get(name).is_some()) {
             Self::Real
         } else {

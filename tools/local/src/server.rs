@@ -9,6 +9,7 @@ use axum::Router;
 use axum::middleware::from_fn;
 use http::HeaderValue;
 use shared::endpoint::App;
+use shared::store::timely;
 use simulators::{Config, Pace, Simulators};
 use tokio::net::TcpListener;
 use tower_http::services::ServeDir;
@@ -82,6 +83,10 @@ impl Server {
         if mode == Mode::Real && !app.settings.problems.is_empty() {
             let problems = app.settings.problems.iter().map(ToString::to_string).collect();
             return Err(StartError::Misconfigured(problems));
+        }
+        let recent = timely(app.store.recent(1, app.clock.now())).await;
+        if let Err(error) = recent {
+            return Err(StartError::Other(format!("the store cannot be used: {error}")));
         }
         let simulators =
             (mode == Mode::Simulated).then(|| simulate(address, setup.pace, setup.seed));

@@ -5,7 +5,7 @@ use axum::{
     Json, Router,
     body::Bytes,
     extract::State,
-    http::StatusCode,
+    http::{HeaderMap, StatusCode, header::CONTENT_TYPE},
     response::{IntoResponse, Response},
     routing::{get, post},
 };
@@ -41,7 +41,16 @@ async fn replace(State(simulators): State<Simulators>, body: Bytes) -> Response 
     }
 }
 
-async fn inbound(State(simulators): State<Simulators>, body: Bytes) -> Response {
+async fn inbound(
+    State(simulators): State<Simulators>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Response {
+    // JSON makes a browser ask first, and nobody answers: a page of another site must not be able
+    // to send signed requests from this machine.
+    if headers.get(CONTENT_TYPE).is_none_or(|media| media != "application/json") {
+        return StatusCode::UNSUPPORTED_MEDIA_TYPE.into_response();
+    }
     match serde_json::from_slice::<Inbound>(&body) {
         Ok(call) => {
             let sid =

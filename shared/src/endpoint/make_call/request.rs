@@ -1,5 +1,8 @@
 //! The request body: JSON into typed values, or the one thing that is wrong with it.
 
+use std::fmt;
+
+use serde::de::{Deserialize, Deserializer, Error as _, MapAccess, Visitor};
 use serde_json::{Map, Value};
 
 use crate::call::{DynamicVariables, E164, MachineDetection};
@@ -22,10 +25,10 @@ pub(super) struct DialRequest {
 impl DialRequest {
     /// Parses a body; `longest` is the default and maximum of `timeLimit`, seconds.
     pub(super) fn parse(body: &[u8], longest: u32) -> Result<Self, Refusal> {
-        let Ok(Value::Object(mut fields)) = serde_json::from_slice(body) else {
+        let Ok(Fields(mut fields)) = serde_json::from_slice(body) else {
             return Err(Refusal::new(
                 Reason::InvalidJson,
-                r#"Send a JSON object such as {"to": "+12125550123"}."#,
+                r#"Send a JSON object such as {"to": "+12125550123"}, each name once."#,
             ));
         };
         let request = Self {
@@ -44,6 +47,36 @@ impl DialRequest {
             }
             None => Ok(request),
         }
+    }
+}
+
+/// An object whose names are all different. Of two numbers to call, somebody in front of us may have
+/// checked the other one.
+struct Fields(Map<String, Value>);
+
+impl<'de> Deserialize<'de> for Fields {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        from.deserialize_map(FieldsVisitor)
+    }
+}
+
+struct FieldsVisitor;
+
+impl<'de> Visitor<'de> for FieldsVisitor {
+    type Value = Fields;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Fields, A::Error> {
+        let mut fields = Map::new();
+        while let Some((name, value)) = entries.next_entry::<String, Value>()? {
+            if fields.insert(name, value).is_some() {
+                return Err(A::Error::custom("a name is there twice"));
+            }
+        }
+        Ok(Fields(fields))
     }
 }
 
@@ -131,7 +164,17 @@ mod tests {
 
     #[test]
     fn what_is_not_a_json_object_is_invalid_json() {
-        for body in ["", "hello", "[]", "\"+12125550123\"", "null", "{\"to\":", "{}{}", "\u{0}"] {
+        for body in [
+            r#"{"to":"+12125550101","to":"+12125550123"}"#,
+            "",
+            "hello",
+            "[]",
+            "\"+12125550123\"",
+            "null",
+            "{\"to\":",
+            "{}{}",
+            "\u{0}",
+        ] {
             assert_eq!(parse(body), Err(Reason::InvalidJson), "{body}");
         }
         assert!(DialRequest::parse(&[0xff, 0xfe], 900).is_err());

@@ -11,7 +11,7 @@ use std::time::Duration;
 use tokio::time::{Instant, sleep, timeout_at};
 use tracing::warn;
 
-use crate::call::CallSid;
+use crate::call::{AgentAnswer, CallSid};
 use crate::endpoint::App;
 use crate::store::{Claim, Nonce, Record, StoreError};
 use crate::twilio::VoiceRequest;
@@ -25,10 +25,12 @@ const POLL: Duration = Duration::from_millis(100);
 pub(super) enum Guard {
     /// This was answered already; the same TwiML again.
     Answered(String),
-    /// The answer is ours to give.
-    Ours(Known),
     /// The first webhook of this call is still at it, and our time is up.
     Busy,
+    /// The answer is ours to give.
+    Ours(Known),
+    /// This process answered it and could not write that down: the same TwiML again, and another try.
+    Remembered(Remembered),
 }
 
 /// What is known of the call when the agent is connected.
@@ -41,61 +43,74 @@ pub(super) enum Known {
 
 /// Claims the call, or waits for whoever has.
 pub(super) async fn claim(app: &App, voice: &VoiceRequest, time: Time) -> Guard {
+    if let Some(remembered) = app.unguarded.recall(&voice.call_sid) {
+        return Guard::Remembered(remembered);
+    }
     let nonce = Nonce::new(app.random.bits128());
-    let ask = || {
-        timeout_at(
-            time.claimed.max(Instant::now()),
-            app.store.claim(&voice.call, &nonce, app.clock.now()),
-        )
+    let ask =
+        |deadline| timeout_at(deadline, app.store.claim(&voice.call, &nonce, app.clock.now()));
+    let mut reply = match ask(time.claimed).await {
+        Ok(Ok(claim)) => claim,
+        Ok(Err(error)) => return store_down(voice, &error),
+        Err(_) => return store_down(voice, &StoreError::new("timeout")),
     };
-    let mut reply = ask().await;
     loop {
         match reply {
-            Ok(Ok(Claim::First(record))) => return Guard::Ours(Known::Record(record)),
-            Ok(Ok(Claim::Answered(twiml))) => return Guard::Answered(twiml),
-            Ok(Ok(Claim::Pending)) if Instant::now() + POLL >= time.connected => {
-                return Guard::Busy;
-            }
-            Ok(Ok(Claim::Pending)) => {
-                sleep(POLL).await;
-                let poll = app.store.claim(&voice.call, &nonce, app.clock.now());
-                reply = timeout_at(time.connected, poll).await;
-            }
-            Ok(Err(error)) => return store_down(app, voice, &error),
-            Err(_) => return store_down(app, voice, &StoreError::new("timeout")),
+            Claim::First(record) => return Guard::Ours(Known::Record(record)),
+            Claim::Answered(twiml) => return Guard::Answered(twiml),
+            Claim::Pending if Instant::now() + POLL >= time.connected => return Guard::Busy,
+            Claim::Pending => sleep(POLL).await,
         }
+        // Somebody holds the claim: whatever the store does now, the answer is not ours to give.
+        reply = match ask(time.connected).await {
+            Ok(Ok(claim)) => claim,
+            Ok(Err(_)) => Claim::Pending,
+            Err(_) => return Guard::Busy,
+        };
     }
 }
 
-fn store_down(app: &App, voice: &VoiceRequest, error: &StoreError) -> Guard {
-    if let Some(twiml) = app.unguarded.recall(&voice.call_sid) {
-        return Guard::Answered(twiml);
-    }
+fn store_down(voice: &VoiceRequest, error: &StoreError) -> Guard {
     let call_id = super::call_id(voice);
     warn!(service = "store", status = "down", %error, callSid = %voice.call_sid, callId = call_id,
         "connecting without the guard against a second registration");
     Guard::Ours(Known::StoreDown)
 }
 
-/// What this process answered while the store was down. A warm instance catches repeats with it; a
-/// cold one cannot.
+/// An answer that was given and could not be written down.
+#[derive(Clone, Debug)]
+pub(crate) struct Remembered {
+    pub(super) twiml: String,
+    pub(super) answer: AgentAnswer,
+}
+
+/// What this process answered and the store does not know. A warm instance catches repeats with it;
+/// a cold one cannot.
 #[derive(Debug, Default)]
-pub(crate) struct Unguarded(Mutex<VecDeque<(CallSid, String)>>);
+pub(crate) struct Unguarded(Mutex<VecDeque<(CallSid, Remembered)>>);
 
 /// Calls remembered at most: enough for the minutes a webhook may be repeated in.
 const REMEMBERED: usize = 256;
 
 impl Unguarded {
-    pub(super) fn remember(&self, call_sid: &CallSid, twiml: &str) {
+    pub(super) fn remember(&self, call_sid: &CallSid, remembered: Remembered) {
         let mut calls = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if calls.iter().any(|(known, _)| known == call_sid) {
+            return;
+        }
         if calls.len() == REMEMBERED {
             calls.pop_front();
         }
-        calls.push_back((call_sid.clone(), twiml.to_owned()));
+        calls.push_back((call_sid.clone(), remembered));
     }
 
-    fn recall(&self, call_sid: &CallSid) -> Option<String> {
+    pub(super) fn forget(&self, call_sid: &CallSid) {
+        let mut calls = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        calls.retain(|(known, _)| known != call_sid);
+    }
+
+    fn recall(&self, call_sid: &CallSid) -> Option<Remembered> {
         let calls = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        calls.iter().find(|(known, _)| known == call_sid).map(|(_, twiml)| twiml.clone())
+        calls.iter().find(|(known, _)| known == call_sid).map(|(_, remembered)| remembered.clone())
     }
 }

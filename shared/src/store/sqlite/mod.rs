@@ -9,6 +9,7 @@ mod open;
 mod rows;
 
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use rusqlite::{Connection, Transaction, TransactionBehavior};
@@ -20,17 +21,30 @@ use crate::call::{CallRef, Fact, Intent, Observation, Timestamp};
 /// A SQLite file.
 #[derive(Clone)]
 pub struct Sqlite {
-    /// A `std` mutex: it is only ever held on blocking threads, and never across an await.
-    connection: Arc<Mutex<Connection>>,
+    /// Writes queue here. A `std` mutex: it is only ever held on blocking threads.
+    writer: Arc<Mutex<Connection>>,
+    /// Reads have a connection of their own, so that they wait for no writer.
+    reader: Arc<Mutex<Connection>>,
     /// How long a call is kept, milliseconds.
     retention_millis: i64,
+}
+
+/// Told to the blocking thread when nobody waits any more: an intent that is written after its
+/// caller got a 503 would be a call that nobody dialled.
+struct Abandon(Arc<AtomicBool>);
+
+impl Drop for Abandon {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
 }
 
 impl Sqlite {
     /// Opens or creates the file and its folder. `retention_days` counts from a call's first write.
     pub fn open(path: &Path, retention_days: u32) -> Result<Self, StoreError> {
         Ok(Self {
-            connection: Arc::new(Mutex::new(open::open(path)?)),
+            writer: Arc::new(Mutex::new(open::open(path)?)),
+            reader: Arc::new(Mutex::new(open::open(path)?)),
             retention_millis: i64::from(retention_days) * 24 * 60 * 60 * 1000,
         })
     }
@@ -41,7 +55,7 @@ impl Sqlite {
         T: Send + 'static,
         F: FnOnce(&Transaction<'_>) -> rusqlite::Result<T> + Send + 'static,
     {
-        self.transact(TransactionBehavior::Immediate, work)
+        transact(Arc::clone(&self.writer), TransactionBehavior::Immediate, work)
     }
 
     /// Reads: one consistent snapshot that waits for no writer.
@@ -50,34 +64,44 @@ impl Sqlite {
         T: Send + 'static,
         F: FnOnce(&Transaction<'_>) -> rusqlite::Result<T> + Send + 'static,
     {
-        self.transact(TransactionBehavior::Deferred, work)
-    }
-
-    fn transact<'a, T, F>(&self, behaviour: TransactionBehavior, work: F) -> StoreFuture<'a, T>
-    where
-        T: Send + 'static,
-        F: FnOnce(&Transaction<'_>) -> rusqlite::Result<T> + Send + 'static,
-    {
-        let connection = Arc::clone(&self.connection);
-        let run = move || {
-            // A panic while the lock was held rolled its transaction back: the connection is sound.
-            let mut connection = connection.lock().unwrap_or_else(PoisonError::into_inner);
-            let transaction = connection.transaction_with_behavior(behaviour)?;
-            let result = work(&transaction)?;
-            transaction.commit()?;
-            Ok(result)
-        };
-        Box::pin(async move {
-            match tokio::task::spawn_blocking(run).await {
-                Ok(result) => result.map_err(|error: rusqlite::Error| StoreError::new(error)),
-                Err(_) => Err(StoreError::new("the SQLite thread stopped")),
-            }
-        })
+        transact(Arc::clone(&self.reader), TransactionBehavior::Deferred, work)
     }
 
     fn expiry(&self, now: Timestamp) -> i64 {
         now.as_millis().saturating_add(self.retention_millis)
     }
+}
+
+fn transact<'a, T, F>(
+    connection: Arc<Mutex<Connection>>,
+    behaviour: TransactionBehavior,
+    work: F,
+) -> StoreFuture<'a, T>
+where
+    T: Send + 'static,
+    F: FnOnce(&Transaction<'_>) -> rusqlite::Result<T> + Send + 'static,
+{
+    let is_abandoned = Arc::new(AtomicBool::new(false));
+    let abandon = Abandon(Arc::clone(&is_abandoned));
+    let run = move || {
+        // A panic while the lock was held rolled its transaction back: the connection is sound.
+        let mut connection = connection.lock().unwrap_or_else(PoisonError::into_inner);
+        let transaction = connection.transaction_with_behavior(behaviour)?;
+        if is_abandoned.load(Ordering::Relaxed) {
+            return Err(rusqlite::Error::QueryReturnedNoRows);
+        }
+        let result = work(&transaction)?;
+        transaction.commit()?;
+        Ok(result)
+    };
+    Box::pin(async move {
+        let result = tokio::task::spawn_blocking(run).await;
+        drop(abandon);
+        match result {
+            Ok(result) => result.map_err(|error| open::store_error(&error)),
+            Err(_) => Err(StoreError::new("the SQLite thread stopped")),
+        }
+    })
 }
 
 impl Dials for Sqlite {

@@ -7,8 +7,8 @@ use rusqlite::{Connection, ErrorCode, TransactionBehavior};
 
 use crate::store::StoreError;
 
-/// How long a writer waits for another process.
-const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long a writer waits for another process: less than an endpoint waits for it.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Each brings the schema from its index to the next version, which stands in `user_version`.
 const MIGRATIONS: [&str; 2] = [CALLS, LIMITS];
@@ -63,9 +63,23 @@ pub(super) fn open(path: &Path) -> Result<Connection, StoreError> {
     if let Some(folder) = path.parent() {
         std::fs::create_dir_all(folder).map_err(StoreError::new)?;
     }
-    let mut connection = Connection::open(path).map_err(StoreError::new)?;
-    prepare(&mut connection).map_err(StoreError::new)?;
+    let mut connection = Connection::open(path).map_err(|error| store_error(&error))?;
+    prepare(&mut connection).map_err(|error| store_error(&error))?;
+    let version: u32 = connection
+        .pragma_query_value(None, "user_version", |row| row.get(0))
+        .map_err(|error| store_error(&error))?;
+    if version as usize > MIGRATIONS.len() {
+        return Err(StoreError::new("the file was written by a newer version"));
+    }
     Ok(connection)
+}
+
+/// SQLite's own words, which name tables and columns; anything else could quote what is in them.
+pub(super) fn store_error(error: &rusqlite::Error) -> StoreError {
+    match error {
+        rusqlite::Error::SqliteFailure(..) => StoreError::new(error),
+        _ => StoreError::new("SQLite gave a row that cannot be read"),
+    }
 }
 
 fn prepare(connection: &mut Connection) -> rusqlite::Result<()> {

@@ -1,9 +1,9 @@
 //! The rows: one call, its observations, its answer.
 
-use rusqlite::types::Type;
 use rusqlite::{Error, OptionalExtension, Result, Transaction, params};
 
 use crate::call::{CallId, CallRef, CallSid, Observation, Timestamp};
+use crate::store::record::decode;
 use crate::store::{Lookup, Record};
 
 /// Finds the call by whichever of its names is known, or creates it, and links its two names.
@@ -53,29 +53,31 @@ fn row_of(tx: &Transaction<'_>, sql: &str, name: Option<&str>) -> Result<Option<
 }
 
 /// Two rows turned out to be one call: a callback without our `callId` came before the link. The
-/// set only grows, so joining is a union. A row that has both its names already is left alone.
+/// set only grows, so joining is a union. A row that has both its names already stays alone.
 fn merge(tx: &Transaction<'_>, ours: i64, named: i64) -> Result<i64> {
-    let free: bool = tx.query_row(
+    let is_free: bool = tx.query_row(
         "SELECT (SELECT call_sid IS NULL FROM call WHERE id = ?1)
             AND (SELECT call_id IS NULL FROM call WHERE id = ?2)",
         [ours, named],
         |row| row.get(0),
     )?;
-    if free {
-        let (sid, created_at, expires_at) = tx.query_row(
-            "SELECT call_sid, created_at, expires_at FROM call WHERE id = ?1",
-            [named],
-            |row| Ok((row.get::<_, String>(0)?, row.get::<_, i64>(1)?, row.get::<_, i64>(2)?)),
-        )?;
-        tx.execute("UPDATE OR IGNORE observation SET call = ?1 WHERE call = ?2", [ours, named])?;
-        tx.execute("UPDATE OR IGNORE answer SET call = ?1 WHERE call = ?2", [ours, named])?;
-        tx.execute("DELETE FROM call WHERE id = ?1", [named])?;
-        tx.execute(
-            "UPDATE call SET call_sid = ?2, created_at = min(created_at, ?3),
-                expires_at = min(expires_at, ?4) WHERE id = ?1",
-            params![ours, sid, created_at, expires_at],
-        )?;
+    if !is_free {
+        // Two dials cannot share a call: the name that Twilio gave decides.
+        return Ok(named);
     }
+    let (sid, created_at, expires_at) = tx.query_row(
+        "SELECT call_sid, created_at, expires_at FROM call WHERE id = ?1",
+        [named],
+        |row| Ok((row.get::<_, String>(0)?, row.get::<_, i64>(1)?, row.get::<_, i64>(2)?)),
+    )?;
+    tx.execute("UPDATE OR IGNORE observation SET call = ?1 WHERE call = ?2", [ours, named])?;
+    tx.execute("UPDATE OR IGNORE answer SET call = ?1 WHERE call = ?2", [ours, named])?;
+    tx.execute("DELETE FROM call WHERE id = ?1", [named])?;
+    tx.execute(
+        "UPDATE call SET call_sid = ?2, created_at = min(created_at, ?3),
+            expires_at = min(expires_at, ?4) WHERE id = ?1",
+        params![ours, sid, created_at, expires_at],
+    )?;
     Ok(ours)
 }
 
@@ -104,20 +106,20 @@ pub(super) fn record(tx: &Transaction<'_>, call: i64) -> Result<Record> {
         .query_row([call], |row| {
             Ok((row.get::<_, Option<String>>(0)?, row.get::<_, Option<String>>(1)?))
         })?;
-    let observations = tx
-        .prepare_cached("SELECT body FROM observation WHERE call = ?1 ORDER BY key")?
-        .query_map([call], |row| parse_body(&row.get::<_, String>(0)?))?
-        .collect::<Result<_>>()?;
+    let mut statement =
+        tx.prepare_cached("SELECT key, body FROM observation WHERE call = ?1 ORDER BY key")?;
+    let rows = statement
+        .query_map([call], |row| Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?)))?;
+    let mut observations = Vec::new();
+    for row in rows {
+        let (key, body) = row?;
+        observations.extend(decode(&key, &body));
+    }
     Ok(Record {
         call_id: call_id.and_then(|text| CallId::parse(&text).ok()),
         call_sid: call_sid.and_then(|text| CallSid::parse(&text).ok()),
         observations,
     })
-}
-
-fn parse_body(body: &str) -> Result<Observation> {
-    serde_json::from_str(body)
-        .map_err(|error| Error::FromSqlConversionFailure(0, Type::Text, Box::new(error)))
 }
 
 /// The row of a call that has not expired.

@@ -12,7 +12,7 @@ use shared::endpoint::{App, Endpoint};
 use shared::host::guarded;
 use shared::ports::System;
 use shared::settings::Settings;
-use shared::store::Store;
+use shared::store::CallStore;
 use simulators::{CreateFault, ElevenLabsAnswer, Faults, Pace, Simulators};
 use tokio::net::TcpListener;
 
@@ -73,7 +73,7 @@ impl Bench {
     pub(crate) fn function(
         &self,
         pairs: &[(&str, &str)],
-        store: Option<Arc<dyn Store>>,
+        store: Option<Arc<dyn CallStore>>,
     ) -> Arc<App> {
         let simulated = [
             ("NEXT_PUBLIC_APP_URL", self.base.clone()),
@@ -93,7 +93,9 @@ impl Bench {
             given.or_else(same).or_else(base)
         };
         let settings = Settings::parse(&var);
-        let store = store.unwrap_or_else(|| shared::host::open_store(&settings, &self.http));
+        let store = store.unwrap_or_else(|| {
+            shared::host::open_store(&settings, &self.http) as Arc<dyn CallStore>
+        });
         let system = Arc::new(System);
         Arc::new(App::new(settings, store, self.http.clone(), system.clone(), system))
     }

@@ -107,7 +107,23 @@ async fn a_twilio_that_cannot_be_reached_was_sent_nothing() {
         ask(MakeCall, &app, dial_request(&bench.base, &json!({"to": ANSWERS}))).await;
     assert_eq!((status, &body["reason"]), (502, &json!("twilio_unreachable")));
     assert!(body.get("callId").is_none());
-    assert_eq!(bench.status("").await.1["calls"][0]["status"], "failed");
+    let call = bench.status("").await.1["calls"][0].clone();
+    assert_eq!(
+        (&call["status"], &call["timeline"][1]["source"]),
+        (&json!("failed"), &json!("close-loop"))
+    );
+    assert_eq!(call["diagnosis"][0]["code"], "twilio_unreachable");
+}
+
+/// The paused clock jumps over the three seconds that a dial waits for the store.
+#[tokio::test(start_paused = true)]
+async fn a_store_that_hangs_keeps_nobody_waiting_and_nothing_is_dialled() {
+    let bench = Bench::new().await;
+    let app = bench.function(&[], Some(Arc::new(crate::stores::Hanging)));
+    let request = dial_request(&bench.base, &json!({ "to": ANSWERS }));
+    let (status, body, _) = ask(MakeCall, &app, request).await;
+    assert_eq!((status, &body["reason"]), (503, &json!("store_unavailable")));
+    assert_eq!(bench.twilio.calls_attempted(), 0);
 }
 
 #[tokio::test]

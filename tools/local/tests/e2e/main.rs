@@ -10,5 +10,6 @@ mod happy_path;
 mod log;
 mod recordings;
 mod refusals;
+mod stores;
 mod voice_failures;
 mod voice_guard;

@@ -211,9 +211,31 @@ async fn an_unknown_call_is_404_and_a_malformed_name_400() {
         (format!("callId={}", "0".repeat(32)), 404, "call_not_found"),
         ("callSid=CA1".to_owned(), 400, "invalid_call_sid"),
         ("callId=1".to_owned(), 400, "invalid_parameter"),
+        ("callId=".to_owned(), 400, "invalid_parameter"),
+        ("callid=1".to_owned(), 400, "invalid_parameter"),
+        (format!("callSid={0}&callId=1", call_sid('1')), 400, "invalid_parameter"),
     ];
     for (query, status, reason) in expected {
         let (found, body) = bench.status(&query).await;
         assert_eq!((found, &body["reason"]), (status, &json!(reason)), "{query}");
     }
+}
+
+#[tokio::test]
+async fn who_has_no_token_is_not_told_what_is_misconfigured() {
+    let variables = [("MAKE_CALL_TOKEN", TOKEN), ("ELEVENLABS_API_KEY", "")];
+    let (status, reason, _) =
+        refused(&variables, |base| dial_request(base, &json!({ "to": ANSWERS }))).await;
+    assert_eq!((status, reason.as_str()), (401, "unauthorized"));
+}
+
+#[tokio::test]
+async fn two_origins_are_none() {
+    let (status, reason, _) = refused(&[], |base| {
+        let (mut parts, body) = dial_request(base, &json!({ "to": ANSWERS })).into_parts();
+        parts.headers.append("origin", "https://evil.example".parse().unwrap());
+        Request::from_parts(parts, body)
+    })
+    .await;
+    assert_eq!((status, reason.as_str()), (403, "origin_not_allowed"));
 }

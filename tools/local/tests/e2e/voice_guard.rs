@@ -3,60 +3,15 @@
 use std::sync::Arc;
 
 use serde_json::json;
-use shared::call::{CallRef, Intent, Observation, Timestamp};
 use shared::endpoint::Voice;
-use shared::store::{
-    Absent, Answers, Calls, Claim, Dials, Lookup, Nonce, Observations, Observed, Record, Store,
-    StoreFuture,
-};
+use shared::store::{Absent, CallStore};
 use simulators::DeliveryKind;
 
 use crate::bench::{ANSWERS, Bench, ask, call_sid, voice_request};
 use crate::log;
+use crate::stores::{Hanging, Switch};
 
-/// A store that takes every request and never answers.
-struct Hanging;
-
-impl Dials for Hanging {
-    fn begin<'a>(&'a self, _: &'a Intent, _: Timestamp) -> StoreFuture<'a, ()> {
-        Box::pin(std::future::pending())
-    }
-}
-impl Observations for Hanging {
-    fn observe<'a>(
-        &'a self,
-        _: &'a CallRef,
-        _: &'a Observation,
-        _: &'a Nonce,
-        _: Timestamp,
-    ) -> StoreFuture<'a, Observed> {
-        Box::pin(std::future::pending())
-    }
-}
-impl Calls for Hanging {
-    fn load<'a>(&'a self, _: &'a Lookup, _: Timestamp) -> StoreFuture<'a, Option<Record>> {
-        Box::pin(std::future::pending())
-    }
-    fn recent(&self, _: u32, _: Timestamp) -> StoreFuture<'_, Vec<Record>> {
-        Box::pin(std::future::pending())
-    }
-}
-impl Answers for Hanging {
-    fn claim<'a>(&'a self, _: &'a CallRef, _: &'a Nonce, _: Timestamp) -> StoreFuture<'a, Claim> {
-        Box::pin(std::future::pending())
-    }
-    fn answer<'a>(
-        &'a self,
-        _: &'a CallRef,
-        _: &'a str,
-        _: &'a Observation,
-        _: Timestamp,
-    ) -> StoreFuture<'a, ()> {
-        Box::pin(std::future::pending())
-    }
-}
-
-fn down() -> Option<Arc<dyn Store>> {
+fn down() -> Option<Arc<dyn CallStore>> {
     Some(Arc::new(Absent("down".to_owned())))
 }
 
@@ -164,4 +119,37 @@ async fn a_store_that_hangs_does_not_keep_the_person_waiting() {
     assert_eq!(status, 200);
     assert!(body.as_str().unwrap().starts_with("<?xml"), "{body}");
     assert!(start.elapsed() <= std::time::Duration::from_secs(8), "{:?}", start.elapsed());
+}
+
+#[tokio::test]
+async fn a_repeat_after_an_outage_gets_the_same_twiml_and_the_record_is_made_good() {
+    let bench = Bench::new().await;
+    let store = Arc::new(Switch::new(Arc::clone(&bench.app.store)));
+    let app = bench.function(&[], Some(store.clone()));
+    let sid = call_sid('e');
+    store.set_down(true, true);
+    let first = ask(Voice, &app, voice_request(&bench.base, "", &sid)).await.1;
+    store.set_down(false, false);
+    let second = ask(Voice, &app, voice_request(&bench.base, "", &sid)).await.1;
+    assert_eq!(first, second);
+    assert_eq!(bench.twilio.elevenlabs_requests().len(), 1);
+    let (_, call) = bench.status(&format!("callSid={sid}")).await;
+    assert!(first.as_str().unwrap().contains(call["conversationId"].as_str().unwrap()));
+    // Now that it is on record, another instance gives the same answer.
+    let other = bench.function(&[], None);
+    assert_eq!(ask(Voice, &other, voice_request(&bench.base, "", &sid)).await.1, first);
+}
+
+#[tokio::test]
+async fn an_answer_that_could_not_be_kept_is_given_again() {
+    let bench = Bench::new().await;
+    let store = Arc::new(Switch::new(Arc::clone(&bench.app.store)));
+    let app = bench.function(&[], Some(store.clone()));
+    let sid = call_sid('f');
+    store.set_down(false, true);
+    let first = ask(Voice, &app, voice_request(&bench.base, "", &sid)).await.1;
+    assert!(first.as_str().unwrap().contains("conversation_id"));
+    let second = ask(Voice, &app, voice_request(&bench.base, "", &sid)).await.1;
+    assert_eq!(first, second, "the claim is ours, and nobody else answers it");
+    assert_eq!(bench.twilio.elevenlabs_requests().len(), 1);
 }

@@ -40,11 +40,14 @@ async fn an_inbound_call_is_placed_by_post() {
     let world = World::new().await;
     let url = format!("{}/control/inbound", world.base);
     let call = json!({ "from": TALKER, "voiceUrl": format!("{}/voice", world.app_url) });
-    let reply = http("POST", &url, &[], &call.to_string()).await.unwrap();
+    let json = [("content-type", "application/json")];
+    // Any page could send this without being asked for permission.
+    assert_eq!(http("POST", &url, &[], &call.to_string()).await.unwrap().status, 415);
+    let reply = http("POST", &url, &json, &call.to_string()).await.unwrap();
     let sid: Value = reply.json()["callSid"].clone();
     world.simulators.settled(sid.as_str().unwrap()).await;
     assert_eq!(world.column("/voice", "CallSid"), [sid.as_str().unwrap()]);
-    assert_eq!(http("POST", &url, &[], "{}").await.unwrap().status, 400);
+    assert_eq!(http("POST", &url, &json, "{}").await.unwrap().status, 400);
 }
 
 #[tokio::test]

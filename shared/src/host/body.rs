@@ -1,0 +1,38 @@
+//! Requests as HTTP servers hand them over: their bodies are still on the way.
+
+use std::sync::Arc;
+
+use bytes::{Buf as _, Bytes, BytesMut};
+use http::{Request, Response};
+use http_body_util::BodyExt as _;
+
+use crate::endpoint::{App, BODY_LIMIT, Endpoint, Reason, Refusal};
+
+use super::guarded;
+
+/// Reads the body and answers. One byte over the limit is enough to know: the endpoint refuses such
+/// a body in its own words, with its own headers.
+pub async fn answer<E, B>(endpoint: E, app: Arc<App>, request: Request<B>) -> Response<Bytes>
+where
+    E: Endpoint,
+    B: http_body::Body + Unpin,
+{
+    let (parts, mut body) = request.into_parts();
+    let mut read = BytesMut::new();
+    while read.len() <= BODY_LIMIT {
+        match body.frame().await {
+            None => break,
+            Some(Err(_)) => {
+                return Refusal::new(Reason::InvalidJson, "The request broke off: send it again.")
+                    .into();
+            }
+            Some(Ok(frame)) => {
+                if let Ok(data) = frame.into_data() {
+                    let room = (BODY_LIMIT + 1 - read.len()).min(data.remaining());
+                    read.extend_from_slice(&data.take(room).copy_to_bytes(room));
+                }
+            }
+        }
+    }
+    guarded(endpoint, app, Request::from_parts(parts, read.freeze())).await
+}
