@@ -1,0 +1,117 @@
+//! Voice's guard: claim and TwiML stand in the row of the `CallSid`.
+//!
+//! Each is 1 request. A claim on a call with dynamic variables reads them at the same time. The claim
+//! also links the two names, for 1 request more, if nobody has yet: make-call's note of Twilio's
+//! answer is usually there long before somebody picks up.
+
+use super::DynamoDb;
+use super::body::pack;
+use super::both::both;
+use super::item::{Item, get_text, text};
+use super::link::contended;
+use super::read::is_of;
+use super::request::{Written, find};
+use super::row::{CALL, Rows, call_key, vars_key};
+use super::update::Update;
+use crate::call::{CallId, CallRef, Observation, Timestamp};
+use crate::store::{Answers, Claim, Nonce, Record, StoreError, StoreFuture};
+
+const CLAIM: &str = "claim";
+const TWIML: &str = "twiml";
+
+impl Answers for DynamoDb {
+    /// The record of [`Claim::First`] has the intent if the call has dynamic variables, which is all
+    /// that voice needs it for; of a call without any, only what is known under its SID.
+    fn claim<'a>(
+        &'a self,
+        call: &'a CallRef,
+        nonce: &'a Nonce,
+        now: Timestamp,
+    ) -> StoreFuture<'a, Claim> {
+        Box::pin(async move {
+            let claim = |row: Update| row.set_once(CLAIM, text(nonce.as_str()));
+            let write = self.write_for_voice(call, claim, now);
+            let (before, known) = match call.call_id().filter(|id| id.has_variables()) {
+                None => (write.await?, Vec::new()),
+                Some(call_id) => {
+                    let (before, known) = both(write, self.rows_by_id(call_id, now)).await;
+                    (before?, known?)
+                }
+            };
+            if let Some(twiml) = get_text(&before, TWIML) {
+                return Ok(Claim::Answered(twiml.to_owned()));
+            }
+            match get_text(&before, CLAIM) {
+                Some(owner) if owner != nonce.as_str() => Ok(Claim::Pending),
+                _ => Ok(Claim::First(record(call, &before, &known))),
+            }
+        })
+    }
+
+    fn answer<'a>(
+        &'a self,
+        call: &'a CallRef,
+        twiml: &'a str,
+        seen: &'a Observation,
+        now: Timestamp,
+    ) -> StoreFuture<'a, ()> {
+        Box::pin(async move {
+            let key = seen.key();
+            let body = pack(&key, seen, "")?;
+            let keep = |row: Update| row.set_once(TWIML, text(twiml)).set_once(&key, text(&body));
+            self.write_for_voice(call, keep, now).await.map(|_| ())
+        })
+    }
+}
+
+fn record(call: &CallRef, by_sid: &Item, known: &[Item]) -> Record {
+    let by_id = call.call_id().and_then(|id| find(known, &call_key(id.as_str())));
+    let by_id = by_id.filter(|item| call.call_sid().is_none_or(|sid| is_of(item, sid)));
+    let vars = call.call_id().and_then(|id| find(known, &vars_key(id)));
+    Rows { by_id, by_sid: Some(by_sid), vars }.record(call.call_id(), call.call_sid(), None)
+}
+
+impl DynamoDb {
+    /// Writes to the row that voice keeps of a call, and gives the row as it was before.
+    async fn write_for_voice(
+        &self,
+        call: &CallRef,
+        change: impl Fn(Update) -> Update,
+        now: Timestamp,
+    ) -> Result<Item, StoreError> {
+        let name = call.call_sid().map_or_else(
+            || call.call_id().map(CallId::as_str).unwrap_or_default(),
+            |sid| sid.as_str(),
+        );
+        let row =
+            change(Update::of(call_key(name))).living_until(self.expiry(now)).unless_expired(now);
+        match call {
+            CallRef::Ours(_) => self.update_row(row.listed(now), now).await,
+            CallRef::Named { call_id: None, .. } => {
+                let inbound = row.clone().listed(now).when("attribute_not_exists(@)", CALL, None);
+                match self.update(&inbound, now).await? {
+                    Written::Done(before) => Ok(before),
+                    // One of ours after all: it is listed under its callId.
+                    Written::Refused(_) => self.update_row(row, now).await,
+                }
+            }
+            CallRef::Named { call_id: Some(call_id), call_sid } => {
+                let row = row.set_once(CALL, text(call_id.as_str())).unlisted();
+                let before = self.update_row(row, now).await?;
+                if !before.contains_key(CALL) {
+                    // Should it fail, the first callback links them all the same. The claim is
+                    // made, and somebody is on the line.
+                    let _ = self.complete_link(call_id, call_sid, &before, now).await;
+                }
+                Ok(before)
+            }
+        }
+    }
+
+    async fn update_row(&self, row: Update, now: Timestamp) -> Result<Item, StoreError> {
+        match self.update(&row, now).await? {
+            Written::Done(before) => Ok(before),
+            Written::Refused(_) => Err(contended()),
+        }
+    }
+}

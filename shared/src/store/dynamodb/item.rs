@@ -1,0 +1,71 @@
+//! Items: their keys, their attributes, and how long they live.
+
+use std::collections::HashMap;
+
+use aws_sdk_dynamodb::types::AttributeValue;
+
+use crate::call::Timestamp;
+
+/// The table's key.
+pub(super) const PK: &str = "pk";
+/// The index of calls by age, and its keys: the day, then the millisecond and the call's name.
+pub(super) const RECENT: &str = "recent";
+pub(super) const GPK: &str = "gpk";
+pub(super) const GSK: &str = "gsk";
+/// When DynamoDB may delete the item, epoch seconds. It takes days over it.
+pub(super) const TTL: &str = "ttl";
+/// When the item is gone for us, epoch milliseconds.
+pub(super) const UNTIL: &str = "until";
+
+/// A row as DynamoDB gives it.
+pub(super) type Item = HashMap<String, AttributeValue>;
+
+/// A text attribute.
+pub(super) fn text(text: impl Into<String>) -> AttributeValue {
+    AttributeValue::S(text.into())
+}
+
+/// A time, comparable as a number.
+pub(super) fn millis(at: Timestamp) -> AttributeValue {
+    AttributeValue::N(at.as_millis().to_string())
+}
+
+/// A time for [`TTL`]: not before `at`.
+pub(super) fn ttl_seconds(at: Timestamp) -> AttributeValue {
+    AttributeValue::N((at.as_millis() / 1000 + 1).to_string())
+}
+
+/// A text attribute's text.
+pub(super) fn get_text<'a>(item: &'a Item, attribute: &str) -> Option<&'a str> {
+    item.get(attribute)?.as_s().ok().map(String::as_str)
+}
+
+/// A number attribute's number.
+pub(super) fn get_number(item: &Item, attribute: &str) -> Option<i64> {
+    item.get(attribute)?.as_n().ok()?.parse().ok()
+}
+
+/// A time attribute's time.
+pub(super) fn get_time(item: &Item, attribute: &str) -> Option<Timestamp> {
+    get_number(item, attribute).map(Timestamp::from_millis)
+}
+
+/// Whether the item counts as gone.
+pub(super) fn is_expired(item: &Item, now: Timestamp) -> bool {
+    get_time(item, UNTIL).is_some_and(|until| until <= now)
+}
+
+/// A number of thirteen digits, so that text compares as the number does until the year 2286.
+pub(super) fn sortable(at: Timestamp) -> String {
+    format!("{:013}", at.as_millis())
+}
+
+/// The day of a time, as it stands in [`GPK`].
+pub(super) fn day(at: Timestamp) -> i64 {
+    at.as_millis() / (24 * 60 * 60 * 1000)
+}
+
+/// A number.
+pub(super) fn number(number: i64) -> AttributeValue {
+    AttributeValue::N(number.to_string())
+}

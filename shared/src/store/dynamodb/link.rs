@@ -1,0 +1,111 @@
+//! How the two names of a call find each other.
+
+use super::DynamoDb;
+use super::item::{Item, UNTIL, get_text, get_time, number, text};
+use super::request::Written;
+use super::row::{CALL, LINKED, SID, bodies, call_key, created_at, named_sid};
+use super::update::Update;
+use crate::call::{CallId, CallSid, Timestamp};
+use crate::store::StoreError;
+
+/// Voice's observation stays in the row of the SID, where its claim is.
+pub(super) const ANSWER: &str = "v#answer";
+
+impl Update {
+    /// A write to the row of a `callId` by somebody who names the SID: refused if another is known.
+    pub(super) fn named(self, sid: &CallSid) -> Self {
+        let sid = text(sid.as_str());
+        self.set_once(SID, sid.clone()).when("attribute_not_exists(@) OR @ = ?", SID, sid)
+    }
+
+    /// Marks the call as linked and takes over what stands in the row of its SID, but for `except`,
+    /// which this update writes itself.
+    pub(super) fn linked(self, by_sid: &Item, except: Option<&str>) -> Self {
+        let moved = bodies(by_sid).filter(|(name, _)| *name != ANSWER && Some(*name) != except);
+        moved.fold(self.set(LINKED, number(1)), |update, (name, body)| {
+            update.set_once(name, text(body))
+        })
+    }
+}
+
+impl DynamoDb {
+    /// Says in the row of a SID which call it belongs to, and gives the row as it was before.
+    /// 1 request.
+    pub(super) async fn link(
+        &self,
+        call_id: &CallId,
+        sid: &CallSid,
+        now: Timestamp,
+    ) -> Result<Item, StoreError> {
+        let update = Update::of(call_key(sid.as_str()))
+            .set_once(CALL, text(call_id.as_str()))
+            .living_until(self.expiry(now))
+            .unlisted()
+            .unless_expired(now);
+        match self.update(&update, now).await? {
+            Written::Done(before) => Ok(before),
+            Written::Refused(_) => Err(contended()),
+        }
+    }
+
+    /// Completes the link in the row of the `callId`, which is created if need be. 1 request. One that
+    /// has another SID already is left alone, and the link is taken back for 1 request more.
+    pub(super) async fn complete_link(
+        &self,
+        call_id: &CallId,
+        sid: &CallSid,
+        by_sid: &Item,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        let update = Update::of(call_key(call_id.as_str()))
+            .named(sid)
+            .linked(by_sid, None)
+            .listed(now)
+            .living_until(self.expiry(now))
+            .unless_expired(now);
+        match self.update(&update, now).await? {
+            Written::Done(before) => self.keep_the_older_age(call_id, &before, by_sid, now).await,
+            Written::Refused(item) if named_sid(&item).is_some() => {
+                let created = created_at(by_sid).unwrap_or(now);
+                let update = Update::of(call_key(sid.as_str())).listed(created).remove(CALL);
+                self.update(&update, now).await.map(|_| ())
+            }
+            Written::Refused(_) => Err(contended()),
+        }
+    }
+
+    /// Two rows that turned out to be one call are as old as the older. No request but for a row
+    /// that was listed under the SID alone.
+    pub(super) async fn keep_the_older_age(
+        &self,
+        call_id: &CallId,
+        by_id: &Item,
+        by_sid: &Item,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        let (Some(created), Some(until)) = (created_at(by_sid), get_time(by_sid, UNTIL)) else {
+            return Ok(());
+        };
+        if created_at(by_id).is_some_and(|ours| ours <= created) {
+            return Ok(());
+        }
+        let update = Update::of(call_key(call_id.as_str()))
+            .created_like(created, until)
+            .when("attribute_exists(@)", SID, None)
+            .unless_expired(now);
+        self.update(&update, now).await.map(|_| ())
+    }
+}
+
+/// An item expired, was deleted, and had expired again.
+pub(super) fn contended() -> StoreError {
+    StoreError::new("DynamoDB: an item changed under our hands")
+}
+
+/// Whether the row of a `callId` says that its SID knows of it, or that another observation than
+/// this one has seen to it.
+pub(super) fn is_linked(by_id: &Item, key: &str) -> bool {
+    by_id.contains_key(LINKED)
+        && get_text(by_id, LINKED) != Some(key)
+        && get_text(by_id, SID).is_some()
+}

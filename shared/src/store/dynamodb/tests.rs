@@ -1,0 +1,203 @@
+//! What goes over the wire, against answers from a list.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex};
+
+use aws_smithy_runtime_api::client::http::{
+    HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpConnector,
+};
+use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
+use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
+use aws_smithy_types::body::SdkBody;
+use serde_json::{Value, json};
+
+use super::*;
+use crate::call::{CallId, CallRef, CallSid, Observation};
+use crate::settings::{AwsIdentity, Secret};
+use crate::store::{Answers, Calls, Claim, Dials, Lookup, Nonce, Observations};
+
+/// Keeps every request and gives the next answer, or an empty one.
+#[derive(Clone, Debug, Default)]
+struct Wire {
+    sent: Arc<Mutex<Vec<Value>>>,
+    answers: Arc<Mutex<VecDeque<(u16, Value)>>>,
+}
+
+impl HttpClient for Wire {
+    fn http_connector(
+        &self,
+        _: &HttpConnectorSettings,
+        _: &RuntimeComponents,
+    ) -> SharedHttpConnector {
+        SharedHttpConnector::new(self.clone())
+    }
+}
+
+impl HttpConnector for Wire {
+    fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
+        let mut body: Value =
+            serde_json::from_slice(request.body().bytes().unwrap_or_default()).unwrap();
+        body["op"] = json!(request.headers().get("x-amz-target").unwrap().split('.').nth(1));
+        self.sent.lock().unwrap().push(body);
+        let (status, answer) = self.answers.lock().unwrap().pop_front().unwrap_or((200, json!({})));
+        let response = http::Response::builder()
+            .status(status)
+            .body(SdkBody::from(answer.to_string()))
+            .unwrap();
+        HttpConnectorFuture::ready(Ok(HttpResponse::try_from(response).unwrap()))
+    }
+}
+
+impl Wire {
+    fn store(&self) -> DynamoDb {
+        let secret = Secret::parse("secret").unwrap();
+        let identity = AwsIdentity {
+            access_key_id: "AKIA".to_owned(),
+            secret_access_key: secret,
+            session_token: None,
+        };
+        let url = DynamoDbUrl {
+            table: "calls".to_owned(),
+            region: "eu-central-1".to_owned(),
+            identity,
+            endpoint: None,
+        };
+        DynamoDb::over(client::client(&url, self.clone()), &url, 1)
+    }
+
+    fn answer(&self, status: u16, answer: Value) {
+        self.answers.lock().unwrap().push_back((status, answer));
+    }
+
+    fn take(&self) -> Vec<Value> {
+        std::mem::take(&mut self.sent.lock().unwrap())
+    }
+}
+
+const NOW: i64 = 1_795_341_600_123;
+
+fn now() -> Timestamp {
+    Timestamp::from_millis(NOW)
+}
+
+fn id() -> String {
+    "ab".repeat(16)
+}
+
+fn sid() -> String {
+    format!("CA{}", "1".repeat(32))
+}
+
+fn linked() -> CallRef {
+    CallRef::Named {
+        call_sid: CallSid::parse(&sid()).unwrap(),
+        call_id: Some(CallId::parse(&id()).unwrap()),
+    }
+}
+
+fn seen(fact: &Value) -> Observation {
+    serde_json::from_value(json!({"t": NOW, "f": fact})).unwrap()
+}
+
+/// The old image of a call that make-call has linked.
+fn linked_image() -> Value {
+    json!({"Attributes": {"pk": {"S": format!("CALL#{}", id())}, "sid": {"S": sid()},
+        "linked": {"N": "1"}}})
+}
+
+#[tokio::test]
+async fn a_callback_is_one_update_that_creates_the_call_if_need_be() {
+    let wire = Wire::default();
+    wire.answer(200, linked_image());
+    let ringing = seen(&json!({"e": {"s": "ringing", "n": 1}}));
+    let observed =
+        wire.store().observe(&linked(), &ringing, &Nonce::new([0xcd; 16]), now()).await.unwrap();
+    assert!(observed.is_new);
+    let expected = json!({
+        "op": "UpdateItem",
+        "TableName": "calls",
+        "Key": {"pk": {"S": format!("CALL#{}", id())}},
+        "ReturnValues": "ALL_OLD",
+        "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
+        "UpdateExpression": "SET #a0 = if_not_exists(#a0, :v0), #a1 = if_not_exists(#a1, :v1), \
+            #a2 = if_not_exists(#a2, :v2), #a3 = if_not_exists(#a3, :v3), \
+            #a4 = if_not_exists(#a4, :v4), #a5 = if_not_exists(#a5, :v6), \
+            #a6 = if_not_exists(#a6, :v8)",
+        "ConditionExpression": "(attribute_not_exists(#a4) OR #a4 > :v5) \
+            AND (attribute_not_exists(#a5) OR #a5 = :v7)",
+        "ExpressionAttributeNames": {"#a0": "e#001#ringing", "#a1": "gpk", "#a2": "gsk",
+            "#a3": "ttl", "#a4": "until", "#a5": "sid", "#a6": "linked"},
+        "ExpressionAttributeValues": {
+            ":v0": {"S": format!(r#"cdcdcdcd|{NOW}|{{"e":{{"n":1,"s":[2]}}}}"#)},
+            ":v1": {"S": "D#20779"},
+            ":v2": {"S": format!("{NOW}#{}", id())},
+            ":v3": {"N": "1795428001"},
+            ":v4": {"N": "1795428000123"},
+            ":v5": {"N": "1795341600123"},
+            ":v6": {"S": sid()},
+            ":v7": {"S": sid()},
+            ":v8": {"S": "e#001#ringing"},
+        },
+    });
+    assert_eq!(wire.take(), [expected]);
+}
+
+#[tokio::test]
+async fn make_calls_note_links_first_and_costs_two_requests() {
+    let wire = Wire::default();
+    let queued = seen(&json!({"e": {"s": "queued"}}));
+    wire.store().observe(&linked(), &queued, &Nonce::new([1; 16]), now()).await.unwrap();
+    let sent = wire.take();
+    let keys: Vec<_> = sent.iter().map(|request| request["Key"]["pk"]["S"].clone()).collect();
+    assert_eq!(keys, [format!("CALL#{}", sid()), format!("CALL#{}", id())]);
+    let expression = "SET #a0 = if_not_exists(#a0, :v0), #a1 = if_not_exists(#a1, :v1), \
+        #a2 = if_not_exists(#a2, :v2) REMOVE #a3, #a4";
+    assert_eq!(sent[0]["UpdateExpression"], expression);
+    assert_eq!(sent[0]["ExpressionAttributeNames"]["#a0"], "call");
+}
+
+#[tokio::test]
+async fn voice_costs_two_requests_and_the_variables_one_read_beside_them() {
+    let wire = Wire::default();
+    let store = wire.store();
+    let image =
+        json!({"Attributes": {"pk": {"S": format!("CALL#{}", sid())}, "call": {"S": id()}}});
+    wire.answer(200, image.clone());
+    let claim = store.claim(&linked(), &Nonce::new([1; 16]), now()).await.unwrap();
+    assert!(matches!(claim, Claim::First(_)));
+    wire.answer(200, image);
+    store.answer(&linked(), "<Response/>", &seen(&json!({"v": {}})), now()).await.unwrap();
+    let sent = wire.take();
+    let ops: Vec<_> = sent.iter().map(|request| request["op"].clone()).collect();
+    assert_eq!(ops, ["UpdateItem", "UpdateItem"]);
+    assert_eq!(sent[0]["ExpressionAttributeNames"]["#a0"], "claim");
+    assert_eq!(sent[1]["ExpressionAttributeNames"]["#a1"], "v#answer");
+}
+
+#[tokio::test]
+async fn variables_stay_out_of_the_item_that_callbacks_write_to() {
+    let wire = Wire::default();
+    let intent = serde_json::from_value(json!({"id": format!("{}v", id()), "to": "+12125550123",
+        "from": "+12125550100", "rec": false, "ring": 30, "limit": 900, "vars": {"name": "Jane"}}));
+    wire.store().begin(&intent.unwrap(), now()).await.unwrap();
+    let sent = wire.take();
+    let first_values: Vec<_> = sent
+        .iter()
+        .map(|request| request["ExpressionAttributeValues"][":v0"]["S"].clone())
+        .collect();
+    let meta = format!(
+        r#"|{NOW}|{{"m":{{"from":"+12125550100","limit":900,"rec":false,"ring":30,"to":"+12125550123"}}}}"#
+    );
+    assert_eq!(first_values, [r#"{"name":"Jane"}"#.to_owned(), meta]);
+}
+
+#[tokio::test]
+async fn an_error_is_told_by_its_code_alone() {
+    let wire = Wire::default();
+    let refusal = json!({"__type": "com.amazonaws.dynamodb.v20120810#ResourceNotFoundException",
+        "message": "a text that names the key"});
+    wire.answer(400, refusal);
+    let by = Lookup::CallSid(CallSid::parse(&sid()).unwrap());
+    let error = wire.store().load(&by, now()).await.unwrap_err();
+    assert_eq!(error.to_string(), "DynamoDB GetItem: ResourceNotFoundException");
+}

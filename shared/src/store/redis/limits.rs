@@ -1,0 +1,113 @@
+//! Limits: leases in sorted sets, and a counter. A window, a cool-down and the slots differ in how
+//! many fit and how long they last.
+
+use std::time::Duration;
+
+use super::reply::unexpected;
+use super::transport::Command;
+use super::{DAY_MILLIS, Redis, names, scripts};
+use crate::call::{CallId, Timestamp};
+use crate::store::{Limits, Nonce, StoreError, StoreFuture, Taken, Window};
+
+impl Redis {
+    async fn lease(
+        &self,
+        (key, owner): (&str, &str),
+        limit: u32,
+        until: Timestamp,
+        now: Timestamp,
+    ) -> Result<Taken, StoreError> {
+        let arguments = [
+            &*now.as_millis().to_string(),
+            owner,
+            &limit.to_string(),
+            &until.as_millis().to_string(),
+            &garbage_after(until, now),
+        ];
+        let reply = self.run_one(Command::eval(scripts::LEASE, &[key], &arguments)).await?;
+        let Some(free_at) = reply.text()? else { return Ok(Taken::Yes) };
+        let free_at = free_at.parse().map_err(|_| unexpected())?;
+        Ok(Taken::No { free_at: Timestamp::from_millis(free_at) })
+    }
+
+    async fn end_lease(&self, key: &str, owner: &str) -> Result<(), StoreError> {
+        self.run_one(Command::new(["ZREM", key, owner])).await.map(|_| ())
+    }
+}
+
+/// Seconds after which Redis may drop what ends by our clocks much sooner.
+fn garbage_after(until: Timestamp, now: Timestamp) -> String {
+    let left = until.as_millis().saturating_sub(now.as_millis()).max(0);
+    (left.saturating_add(DAY_MILLIS) / 1000).to_string()
+}
+
+impl Limits for Redis {
+    fn take_window<'a>(
+        &'a self,
+        client: &'a str,
+        window: Window,
+        entry: &'a Nonce,
+        now: Timestamp,
+    ) -> StoreFuture<'a, Taken> {
+        Box::pin(async move {
+            let (key, until) = (names::window(client), now.plus(window.length));
+            self.lease((&key, entry.as_str()), window.limit, until, now).await
+        })
+    }
+
+    fn take_cooldown<'a>(
+        &'a self,
+        destination: &'a str,
+        length: Duration,
+        owner: &'a Nonce,
+        now: Timestamp,
+    ) -> StoreFuture<'a, Taken> {
+        Box::pin(async move {
+            let key = names::cooldown(destination);
+            self.lease((&key, owner.as_str()), 1, now.plus(length), now).await
+        })
+    }
+
+    fn give_cooldown_back<'a>(
+        &'a self,
+        destination: &'a str,
+        owner: &'a Nonce,
+    ) -> StoreFuture<'a, ()> {
+        Box::pin(async move { self.end_lease(&names::cooldown(destination), owner.as_str()).await })
+    }
+
+    fn take_slot<'a>(
+        &'a self,
+        call_id: &'a CallId,
+        limit: u32,
+        lease_end: Timestamp,
+        now: Timestamp,
+    ) -> StoreFuture<'a, Taken> {
+        Box::pin(self.lease((names::SLOTS, call_id.as_str()), limit, lease_end, now))
+    }
+
+    fn free_slot<'a>(&'a self, call_id: &'a CallId) -> StoreFuture<'a, ()> {
+        Box::pin(self.end_lease(names::SLOTS, call_id.as_str()))
+    }
+
+    fn count<'a>(
+        &'a self,
+        counter: &'a str,
+        limit: u32,
+        expires_at: Timestamp,
+        now: Timestamp,
+    ) -> StoreFuture<'a, Taken> {
+        Box::pin(async move {
+            let arguments = [
+                &*now.as_millis().to_string(),
+                &limit.to_string(),
+                &expires_at.as_millis().to_string(),
+                &garbage_after(expires_at, now),
+            ];
+            let key = names::counter(counter);
+            let reply = self.run_one(Command::eval(scripts::COUNT, &[&key], &arguments)).await?;
+            let is_counted = reply.text()?.as_deref() == Some("1");
+            Ok(if is_counted { Taken::Yes } else { Taken::No { free_at: expires_at } })
+        })
+    }
+}

@@ -1,0 +1,32 @@
+//! What the adapter needs of a connection.
+
+use std::pin::Pin;
+
+use super::reply::Reply;
+use crate::store::StoreError;
+
+/// A command and its arguments; numbers are text on either road.
+pub(super) struct Command(pub(super) Vec<String>);
+
+impl Command {
+    pub(super) fn new<const N: usize>(words: [&str; N]) -> Self {
+        Self(words.map(str::to_owned).into())
+    }
+
+    /// A script without a shebang: the one form that Upstash and every Redis take.
+    pub(super) fn eval(script: &str, keys: &[&str], arguments: &[&str]) -> Self {
+        let count = keys.len().to_string();
+        let words = ["EVAL", script, &count].into_iter().chain(keys.iter().copied());
+        Self(words.chain(arguments.iter().copied()).map(str::to_owned).collect())
+    }
+}
+
+pub(super) type Replies<'a> =
+    Pin<Box<dyn Future<Output = Result<Vec<Reply>, StoreError>> + Send + 'a>>;
+
+/// A road to the database.
+pub(super) trait Transport: Send + Sync {
+    /// Runs these commands in one round trip, several of them as one transaction. An error of any
+    /// is an error of all.
+    fn run(&self, commands: Vec<Command>) -> Replies<'_>;
+}

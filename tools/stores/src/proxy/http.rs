@@ -1,0 +1,206 @@
+//! In front of DynamoDB: counts, weighs, throttles, and loses replies after the write.
+
+use std::collections::BTreeMap;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::{Arc, Mutex};
+
+use axum::Router;
+use axum::body::Bytes;
+use axum::extract::State;
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::{IntoResponse as _, Response};
+use serde_json::{Value, json};
+use tokio::net::TcpListener;
+use tokio::runtime::Runtime;
+
+/// How DynamoDB refuses who asks too much.
+#[derive(Clone, Copy, Debug)]
+pub enum Refusal {
+    /// The account or an on-demand table.
+    Throttling,
+    /// A partition or a provisioned table.
+    Throughput,
+    /// A fault of the service itself.
+    Internal,
+}
+
+#[derive(Debug, Default)]
+struct Seen {
+    requests: BTreeMap<String, usize>,
+    write_units: f64,
+    read_units: f64,
+    refusals: Vec<Refusal>,
+    lost_replies: usize,
+}
+
+/// What went through since the last look.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Tally {
+    /// Requests by operation.
+    pub requests: BTreeMap<String, usize>,
+    /// Units of writing, indexes included, as the server billed them.
+    pub write_units: f64,
+    /// Units of reading.
+    pub read_units: f64,
+}
+
+impl Tally {
+    /// All requests.
+    #[must_use]
+    pub fn total(&self) -> usize {
+        self.requests.values().sum()
+    }
+}
+
+/// A proxy that understands DynamoDB's HTTP.
+#[derive(Debug)]
+pub struct HttpProxy {
+    runtime: Option<Runtime>,
+    address: SocketAddr,
+    seen: Arc<Mutex<Seen>>,
+}
+
+#[derive(Clone, Debug)]
+struct Way {
+    server: u16,
+    client: reqwest::Client,
+    seen: Arc<Mutex<Seen>>,
+}
+
+impl HttpProxy {
+    /// Stands in front of a port of 127.0.0.1.
+    #[must_use]
+    pub fn start(server: u16) -> Self {
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(1)
+            .enable_all()
+            .build()
+            .unwrap();
+        let listener = std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        listener.set_nonblocking(true).unwrap();
+        let address = listener.local_addr().unwrap();
+        let seen = Arc::<Mutex<Seen>>::default();
+        let client = shared::net::client().unwrap();
+        let way = Way { server, client, seen: Arc::clone(&seen) };
+        let routes = Router::new().fallback(forward).with_state(way);
+        runtime.spawn(async move {
+            axum::serve(TcpListener::from_std(listener).unwrap(), routes).await.unwrap();
+        });
+        Self { runtime: Some(runtime), address, seen }
+    }
+
+    /// Where clients connect.
+    #[must_use]
+    pub fn port(&self) -> u16 {
+        self.address.port()
+    }
+
+    /// Refuses the next requests with these, first to last.
+    pub fn refuse_next(&self, refusals: &[Refusal]) {
+        self.seen.lock().unwrap().refusals = refusals.iter().rev().copied().collect();
+    }
+
+    /// Answers the next requests with a broken reply, after the server has done its work.
+    pub fn lose_replies(&self, count: usize) {
+        self.seen.lock().unwrap().lost_replies = count;
+    }
+
+    /// What went through since this was last asked.
+    #[must_use]
+    pub fn tally(&self) -> Tally {
+        let mut seen = self.seen.lock().unwrap();
+        let tally = Tally {
+            requests: std::mem::take(&mut seen.requests),
+            write_units: seen.write_units,
+            read_units: seen.read_units,
+        };
+        (seen.write_units, seen.read_units) = (0.0, 0.0);
+        tally
+    }
+}
+
+impl Drop for HttpProxy {
+    fn drop(&mut self) {
+        if let Some(runtime) = self.runtime.take() {
+            runtime.shutdown_background();
+        }
+    }
+}
+
+async fn forward(State(way): State<Way>, headers: HeaderMap, body: Bytes) -> Response {
+    let target = headers.get("x-amz-target").and_then(|value| value.to_str().ok());
+    let operation =
+        target.and_then(|target| target.split_once('.')).map_or("?", |(_, name)| name).to_owned();
+    let refusal = {
+        let mut seen = way.seen.lock().unwrap();
+        *seen.requests.entry(operation.clone()).or_default() += 1;
+        seen.refusals.pop()
+    };
+    if let Some(refusal) = refusal {
+        return refused(refusal);
+    }
+    match way.ask(&headers, &body).await {
+        Ok((status, answer)) => way.give_back(&operation, status, answer),
+        Err(error) => (StatusCode::BAD_GATEWAY, error.to_string()).into_response(),
+    }
+}
+
+impl Way {
+    async fn ask(
+        &self,
+        headers: &HeaderMap,
+        body: &[u8],
+    ) -> Result<(StatusCode, Bytes), Box<dyn std::error::Error>> {
+        // Weighed by the server itself, which nobody here signed for: it checks no signature.
+        let mut body: Value = serde_json::from_slice(body)?;
+        body["ReturnConsumedCapacity"] = json!("INDEXES");
+        let mut request = self.client.post(format!("http://127.0.0.1:{}/", self.server));
+        for name in ["x-amz-target", "x-amz-date", "authorization", "content-type"] {
+            if let Some(value) = headers.get(name) {
+                request = request.header(name, value);
+            }
+        }
+        let response = request.body(body.to_string()).send().await?;
+        Ok((response.status(), response.bytes().await?))
+    }
+
+    fn give_back(&self, operation: &str, status: StatusCode, answer: Bytes) -> Response {
+        let mut seen = self.seen.lock().unwrap();
+        let units = serde_json::from_slice::<Value>(&answer).map_or(0.0, |answer| units(&answer));
+        if matches!(operation, "GetItem" | "BatchGetItem" | "Query") {
+            seen.read_units += units;
+        } else {
+            // A refused condition is billed as a write too, and the refusal does not say so.
+            seen.write_units += if status.is_success() { units } else { 1.0 };
+        }
+        if seen.lost_replies > 0 {
+            seen.lost_replies -= 1;
+            // Promises more than it holds: the client sees the connection break.
+            return (status, [(header::CONTENT_LENGTH, "1000000")], Bytes::new()).into_response();
+        }
+        (status, [(header::CONTENT_TYPE, "application/x-amz-json-1.0")], answer).into_response()
+    }
+}
+
+/// `ConsumedCapacity` is an object, or a list of a batch.
+fn units(answer: &Value) -> f64 {
+    let of = |capacity: &Value| capacity["CapacityUnits"].as_f64().unwrap_or(0.0);
+    match &answer["ConsumedCapacity"] {
+        Value::Array(tables) => tables.iter().map(of).sum(),
+        capacity => of(capacity),
+    }
+}
+
+fn refused(refusal: Refusal) -> Response {
+    let (status, name) = match refusal {
+        Refusal::Throttling => (StatusCode::BAD_REQUEST, "ThrottlingException"),
+        Refusal::Throughput => (StatusCode::BAD_REQUEST, "ProvisionedThroughputExceededException"),
+        Refusal::Internal => (StatusCode::INTERNAL_SERVER_ERROR, "InternalServerError"),
+    };
+    let body = json!({
+        "__type": format!("com.amazonaws.dynamodb.v20120810#{name}"),
+        "message": "simulated",
+    });
+    let kind = [(header::CONTENT_TYPE, "application/x-amz-json-1.0")];
+    (status, kind, body.to_string()).into_response()
+}

@@ -1,0 +1,148 @@
+//! Between a client and any server: bytes, whatever they mean.
+
+use std::io::Result;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, copy};
+use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::runtime::Runtime;
+
+/// What is to go wrong.
+#[derive(Clone, Copy, Debug, Default)]
+struct Faults {
+    lost_replies: usize,
+    lost_every: usize,
+    replies: usize,
+    lost: usize,
+    delay: Duration,
+    is_refusing: bool,
+}
+
+impl Faults {
+    fn loses_this_one(&mut self) -> bool {
+        self.replies += 1;
+        let is_due = self.lost_every > 0 && self.replies.is_multiple_of(self.lost_every);
+        if self.lost_replies == 0 && !is_due {
+            return false;
+        }
+        self.lost_replies = self.lost_replies.saturating_sub(1);
+        self.lost += 1;
+        true
+    }
+}
+
+/// A proxy on a thread of its own: a test may stop its own clock meanwhile.
+#[derive(Debug)]
+pub struct TcpProxy {
+    runtime: Option<Runtime>,
+    address: SocketAddr,
+    faults: Arc<Mutex<Faults>>,
+}
+
+impl TcpProxy {
+    /// Stands in front of a port of 127.0.0.1.
+    #[must_use]
+    pub fn start(server: u16) -> Self {
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(1)
+            .enable_all()
+            .build()
+            .unwrap();
+        let listener = std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        listener.set_nonblocking(true).unwrap();
+        let address = listener.local_addr().unwrap();
+        let faults = Arc::<Mutex<Faults>>::default();
+        let shared = Arc::clone(&faults);
+        runtime.spawn(async move {
+            let listener = TcpListener::from_std(listener).unwrap();
+            while let Ok((client, _)) = listener.accept().await {
+                if !shared.lock().unwrap().is_refusing {
+                    tokio::spawn(serve(client, server, Arc::clone(&shared)));
+                }
+            }
+        });
+        Self { runtime: Some(runtime), address, faults }
+    }
+
+    /// Where clients connect.
+    #[must_use]
+    pub fn port(&self) -> u16 {
+        self.address.port()
+    }
+
+    /// Loses the next replies: the server has done its work, and the connection breaks.
+    pub fn lose_replies(&self, count: usize) {
+        let mut faults = self.faults.lock().unwrap();
+        (faults.lost_replies, faults.lost) = (count, 0);
+    }
+
+    /// Loses every so many-th reply from now on; 0 for none.
+    pub fn lose_every(&self, period: usize) {
+        self.faults.lock().unwrap().lost_every = period;
+    }
+
+    /// How many of them were lost so far.
+    #[must_use]
+    pub fn lost(&self) -> usize {
+        self.faults.lock().unwrap().lost
+    }
+
+    /// Holds every reply back for so long.
+    pub fn delay_replies(&self, delay: Duration) {
+        self.faults.lock().unwrap().delay = delay;
+    }
+
+    /// Closes new connections at once.
+    pub fn refuse(&self, is_refusing: bool) {
+        self.faults.lock().unwrap().is_refusing = is_refusing;
+    }
+}
+
+impl Drop for TcpProxy {
+    fn drop(&mut self) {
+        if let Some(runtime) = self.runtime.take() {
+            runtime.shutdown_background();
+        }
+    }
+}
+
+async fn serve(client: TcpStream, server: u16, faults: Arc<Mutex<Faults>>) -> Result<()> {
+    let server = TcpStream::connect((Ipv4Addr::LOCALHOST, server)).await?;
+    client.set_nodelay(true)?;
+    server.set_nodelay(true)?;
+    let (mut from_client, to_client) = client.into_split();
+    let (from_server, mut to_server) = server.into_split();
+    // Whichever ends first ends both.
+    tokio::select! {
+        result = copy(&mut from_client, &mut to_server) => result.map(|_| ()),
+        result = give_back(from_server, to_client, &faults) => result,
+    }
+}
+
+async fn give_back(
+    mut from: OwnedReadHalf,
+    mut to: OwnedWriteHalf,
+    faults: &Mutex<Faults>,
+) -> Result<()> {
+    let mut bytes = vec![0; 64 * 1024];
+    loop {
+        let length = from.read(&mut bytes).await?;
+        let delay = {
+            let mut faults = faults.lock().unwrap();
+            if faults.loses_this_one() {
+                return Ok(());
+            }
+            faults.delay
+        };
+        if length == 0 {
+            return Ok(());
+        }
+        if !delay.is_zero() {
+            tokio::time::sleep(delay).await;
+        }
+        to.write_all(&bytes[..length]).await?;
+    }
+}

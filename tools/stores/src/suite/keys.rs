@@ -1,0 +1,139 @@
+//! Idempotency keys: the table of `stores.md` 6.2, line by line.
+
+use shared::call::CallRef;
+use shared::store::keys::{IN_FLIGHT, claim};
+use shared::store::{KeyClaim, KeyState, Nonce};
+
+use crate::Opened;
+use crate::calls::*;
+
+/// Request `owner` with key `key`, which would place call `owner`.
+#[must_use]
+pub fn request(key: &str, owner: u8) -> KeyClaim {
+    KeyClaim {
+        key: key.to_owned(),
+        fingerprint: "the same request".to_owned(),
+        owner: Nonce::new([owner; 16]),
+        call_id: our_id(owner.into()),
+    }
+}
+
+async fn state(store: &Opened, request: &KeyClaim, second: u64) -> KeyState {
+    claim(&**store, request, at(second)).await.unwrap()
+}
+
+fn done(call: u32) -> KeyState {
+    KeyState::Done { call_id: our_id(call), call_sid: sid(call) }
+}
+
+/// Nothing found: dial. And a client that lost the reply finds its own claim.
+pub async fn a_key_nobody_used_is_ours_however_often_we_ask(store: &Opened) {
+    for _ in 0..3 {
+        assert_eq!(state(store, &request("key", 1), 0).await, KeyState::Claimed);
+    }
+    assert_eq!(state(store, &request("another key", 2), 0).await, KeyState::Claimed);
+}
+
+/// Other request under the same key.
+pub async fn a_key_used_for_another_request_is_refused(store: &Opened) {
+    let other = KeyClaim { fingerprint: "another".to_owned(), ..request("key", 2) };
+    assert_eq!(state(store, &request("key", 1), 0).await, KeyState::Claimed);
+    assert_eq!(state(store, &other, 0).await, KeyState::Reused);
+    store.begin(&intent(1), at(0)).await.unwrap();
+    store.observe(&linked(1), &accepted(), &delivery(), at(1)).await.unwrap();
+    assert_eq!(state(store, &other, 100).await, KeyState::Reused);
+}
+
+/// The dial was made: the same answer again, whoever told us of it.
+pub async fn a_key_whose_call_has_a_name_gives_the_same_answer_again(store: &Opened) {
+    assert_eq!(state(store, &request("key", 1), 0).await, KeyState::Claimed);
+    store.begin(&intent(1), at(0)).await.unwrap();
+    store.observe(&linked(1), &accepted(), &delivery(), at(1)).await.unwrap();
+    for second in [1, 60, 3600] {
+        assert_eq!(state(store, &request("key", 2), second).await, done(1));
+    }
+}
+
+/// Younger than the dial budget, and older.
+pub async fn a_key_without_an_outcome_is_in_flight_and_then_unknown(store: &Opened) {
+    let (key, budget) = (request("key", 1), IN_FLIGHT.as_secs());
+    assert_eq!(state(store, &key, 0).await, KeyState::Claimed);
+    store.begin(&intent(1), at(0)).await.unwrap();
+    let mine = request("key", 2);
+    assert_eq!(state(store, &mine, 0).await, KeyState::InFlight);
+    let last = claim(&**store, &mine, just_before(budget)).await.unwrap();
+    assert_eq!(last, KeyState::InFlight);
+    for second in [budget, 3600, RETENTION - 1] {
+        let unknown = KeyState::Unknown { call_id: our_id(1) };
+        assert_eq!(state(store, &mine, second).await, unknown);
+    }
+}
+
+/// Twilio's answer was lost and there was time to say so.
+pub async fn a_doubted_key_is_unknown_at_once_and_only_its_owner_can_doubt_it(store: &Opened) {
+    let (mine, stranger) = (request("key", 1), request("key", 2));
+    assert_eq!(state(store, &mine, 0).await, KeyState::Claimed);
+    store.doubt_key(&stranger, at(1)).await.unwrap();
+    assert_eq!(state(store, &stranger, 1).await, KeyState::InFlight);
+    store.doubt_key(&mine, at(1)).await.unwrap();
+    store.doubt_key(&mine, at(1)).await.unwrap();
+    assert_eq!(state(store, &stranger, 1).await, KeyState::Unknown { call_id: our_id(1) });
+    store.observe(&linked(1), &status("ringing", 1), &delivery(), at(2)).await.unwrap();
+    assert_eq!(state(store, &stranger, 2).await, done(1));
+}
+
+/// make-call died between Twilio's answer and our record of it.
+pub async fn a_crash_between_dial_and_save_never_dials_again_and_the_first_callback_resolves_it(
+    store: &Opened,
+) {
+    assert_eq!(state(store, &request("key", 1), 0).await, KeyState::Claimed);
+    store.begin(&intent(1), at(0)).await.unwrap();
+    let later = IN_FLIGHT.as_secs();
+    for owner in 2..9 {
+        let unknown = KeyState::Unknown { call_id: our_id(1) };
+        assert_eq!(state(store, &request("key", owner), later).await, unknown);
+    }
+    store.observe(&linked(1), &status("initiated", 0), &delivery(), at(later)).await.unwrap();
+    assert_eq!(state(store, &request("key", 9), later).await, done(1));
+}
+
+/// The same crash one step earlier: nothing but the claim was written.
+pub async fn a_crash_before_the_intent_never_dials_either(store: &Opened) {
+    assert_eq!(state(store, &request("key", 1), 0).await, KeyState::Claimed);
+    let later = IN_FLIGHT.as_secs();
+    let unknown = KeyState::Unknown { call_id: our_id(1) };
+    assert_eq!(state(store, &request("key", 2), later).await, unknown);
+}
+
+/// A definite refusal frees the key; nobody else can.
+pub async fn a_released_key_is_free_and_only_its_owner_can_release_it(store: &Opened) {
+    let (mine, stranger) = (request("key", 1), request("key", 2));
+    assert_eq!(state(store, &mine, 0).await, KeyState::Claimed);
+    store.release_key(&stranger).await.unwrap();
+    assert_eq!(state(store, &stranger, 0).await, KeyState::InFlight);
+    store.release_key(&mine).await.unwrap();
+    store.release_key(&mine).await.unwrap();
+    assert_eq!(state(store, &stranger, 0).await, KeyState::Claimed);
+    assert_eq!(state(store, &mine, 0).await, KeyState::InFlight);
+    store.release_key(&mine).await.unwrap();
+    assert_eq!(state(store, &mine, 0).await, KeyState::InFlight);
+}
+
+/// Honoured as long as the call is kept, to the millisecond.
+pub async fn an_expired_key_can_be_used_again(store: &Opened) {
+    assert_eq!(state(store, &request("key", 1), 0).await, KeyState::Claimed);
+    let last = claim(&**store, &request("key", 2), just_before(RETENTION)).await.unwrap();
+    assert_eq!(last, KeyState::Unknown { call_id: our_id(1) });
+    assert_eq!(state(store, &request("key", 2), RETENTION).await, KeyState::Claimed);
+    assert_eq!(state(store, &request("key", 3), RETENTION).await, KeyState::InFlight);
+}
+
+/// A refusal that Twilio named leaves a trace under our id, and the key is not done by it.
+pub async fn a_refused_dial_without_a_release_stays_unknown(store: &Opened) {
+    assert_eq!(state(store, &request("key", 1), 0).await, KeyState::Claimed);
+    store.begin(&intent(1), at(0)).await.unwrap();
+    let refused = seen(1, &serde_json::json!({"x": {}}));
+    store.observe(&CallRef::Ours(our_id(1)), &refused, &delivery(), at(1)).await.unwrap();
+    let unknown = KeyState::Unknown { call_id: our_id(1) };
+    assert_eq!(state(store, &request("key", 2), 60).await, unknown);
+}

@@ -1,0 +1,9 @@
+//! What every store must do, whichever it is: the same expectations for all of them.
+
+pub mod answers;
+pub mod calls;
+pub mod fold;
+pub mod keys;
+pub mod limits;
+pub mod links;
+pub mod rush;
