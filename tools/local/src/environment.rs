@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::io::ErrorKind;
 
+use shared::settings::Variables;
+
 /// A set of variables. Nothing is written back into the process: that is unsafe once threads run.
 #[derive(Clone, Default)]
 pub struct Environment(BTreeMap<String, String>);
@@ -53,6 +55,16 @@ impl Environment {
     /// Forgets a variable.
     pub fn remove(&mut self, name: &str) {
         self.0.remove(name);
+    }
+}
+
+impl Variables for Environment {
+    fn get(&self, name: &str) -> Option<String> {
+        self.0.get(name).cloned()
+    }
+
+    fn names(&self) -> Vec<String> {
+        self.0.keys().cloned().collect()
     }
 }
 

@@ -78,7 +78,7 @@ impl Server {
         let mut environment = setup.environment;
         let mode = Mode::of(&environment);
         let made_token = mode::complete(&mut environment, mode, address, setup.new_token);
-        let app = shared::host::app(&|name| environment.get(name).map(str::to_owned));
+        let app = shared::host::app(&environment);
         let app = Arc::new(app.map_err(|error| other(&error))?);
         if mode == Mode::Real && !app.settings.problems.is_empty() {
             let problems = app.settings.problems.iter().map(ToString::to_string).collect();
