@@ -60,8 +60,9 @@ pub struct Server {
 }
 
 /// Ends the process `$1` and its folder `$2` when our end of the pipe closes, however that happens:
-/// statics of a test binary are never dropped.
-const WATCHDOG: &str = r#"cat >/dev/null; kill -9 "$1"; [ -z "$2" ] || rm -rf "$2""#;
+/// statics of a test binary are never dropped. A signal to our whole group must not end it first.
+const WATCHDOG: &str =
+    r#"trap '' HUP INT TERM; cat >/dev/null; kill -9 "$1"; [ -z "$2" ] || rm -rf "$2""#;
 
 impl Server {
     /// Starts `command` and waits until `is_ready`. `folder` goes when the process goes.

@@ -71,12 +71,11 @@ pub async fn of_a_thousand_identical_dials_at_once_exactly_one_dials(store: &Ope
     assert_eq!((dials, waits), (1, store.crowd() as usize - 1));
 }
 
-/// Slots are counted once.
+/// Slots are counted once, and none that has ended blocks.
 pub async fn of_a_thousand_at_once_exactly_as_many_as_slots_pass(store: &Opened) {
-    for (second, end) in [(0, 900), (900, 1800)] {
-        let answers = rush(store, move |store, number| async move {
-            let call = our_id(number + u32::try_from(second).unwrap() * 10);
-            store.take_slot(&call, 10, at(end), at(second)).await.unwrap()
+    for (size, first, second, end) in [(store.crowd(), 0, 0, 900), (100, 5_000, 900, 1800)] {
+        let answers = rush_of(size, store, move |store, number| async move {
+            store.take_slot(&our_id(first + number), 10, at(end), at(second)).await.unwrap()
         })
         .await;
         assert_eq!(passed(&answers), 10, "at {second}");

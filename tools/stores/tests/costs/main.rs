@@ -144,9 +144,6 @@ const HEALING: usize = 2;
 /// The claim, the intent and its variables, the answer.
 const VOICE: usize = 3;
 
-/// The callback that is the first to name the call: tried, linked, told.
-const FIRST_HEARD: usize = 3;
-
 /// About as long as ElevenLabs' is.
 const TWIML: &str = "<?xml version=\"1.0\" encoding=\"UTF-8\"?><Response><Connect><Stream url=\"wss://api.elevenlabs.io/v1/convai/twilio/stream\"><Parameter name=\"conversation_id\" value=\"conv_0123456789abcdef0123456789\"/></Stream></Connect></Response>";
 
@@ -204,11 +201,11 @@ async fn machine_detection_costs_one_request_and_so_does_a_duplicate() {
 }
 
 #[tokio::test]
-async fn the_first_callback_heals_a_call_whose_answer_was_lost_with_two_requests_more() {
+async fn the_first_callback_heals_a_call_whose_answer_was_lost_with_one_request_more() {
     let Some(mut bill) = Bill::open(Backend::DynamoDbDynoxide) else { return };
     bill.store.begin(&intent(1), at(0)).await.unwrap();
     bill.line("make-call: intent");
-    bill.see("status: the first heard of Twilio", &status("ringing", 1), FIRST_HEARD).await;
+    bill.see("status: the first heard of Twilio", &status("ringing", 1), HEALING).await;
     bill.see("status: the next", &status("in-progress", 2), 1).await;
     let over = bill.close("DynamoDB: healing", 12.0);
     assert!(over.is_empty(), "{over:?}");
