@@ -7,6 +7,7 @@ use simulators::{Config, Pace, Simulators};
 use stores::Folder;
 use tokio::net::TcpListener;
 
+use crate::vercel::Functions;
 use crate::wire::Server;
 
 /// What everybody who dials and reads shows.
@@ -36,21 +37,22 @@ impl fmt::Debug for Site {
 }
 
 /// A site and everything that keeps it running.
-#[derive(Debug)]
 pub struct Deployment {
     /// As its callers see it.
     pub site: Site,
-    pub(crate) running: Running,
+    /// Those that are told to end before they are ended.
+    pub(crate) functions: Functions,
+    /// Servers, processes and folders, which end with it.
+    pub(crate) _running: Box<dyn Send>,
 }
 
-/// The parts of each deployment, in the order in which they must end.
-#[derive(Debug)]
-#[allow(dead_code, reason = "held until the deployment ends")]
-pub(crate) enum Running {
-    Laptop(Server, Folder),
-    Lambda(Server, World),
-    Vercel(Server, crate::vercel::Functions, World),
-    VercelDev(crate::process::Process, World),
+impl Deployment {
+    /// Ends it as its host would, and makes sure that every function goes in peace.
+    pub async fn stop(self) {
+        for function in self.functions.values() {
+            function.stop().await;
+        }
+    }
 }
 
 /// What stands around deployed functions: the other sides, a store, and a folder for logs.

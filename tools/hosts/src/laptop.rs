@@ -4,7 +4,8 @@ use local::{Environment, Setup};
 use simulators::Pace;
 use stores::Folder;
 
-use crate::deployment::{Deployment, Running, SEED, Site, TOKEN, front};
+use crate::deployment::{Deployment, SEED, Site, TOKEN, front};
+use crate::vercel::Functions;
 use crate::wire::Server;
 
 impl Deployment {
@@ -29,6 +30,6 @@ impl Deployment {
         let foreign_host = "localhost:1";
         let site = Site { name: "laptop", address, simulators, simulated: address, foreign_host };
         let server = Server::run(async move { server.run().await.unwrap() });
-        Self { site, running: Running::Laptop(server, folder) }
+        Self { site, functions: Functions::default(), _running: Box::new((server, folder)) }
     }
 }

@@ -8,7 +8,9 @@
 //! Panics are the point here: this crate is linked into tests only.
 #![allow(clippy::expect_used, clippy::unwrap_used, reason = "linked into tests only")]
 
+mod caller;
 mod deployment;
+mod essence;
 mod lambda;
 mod laptop;
 mod names;

@@ -1,20 +1,22 @@
 //! What must be the same on every host: a person is dialled, answers, talks and is recorded;
 //! callbacks come doubled, shuffled and late; and nobody believes a forged header.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
-use http::{Request, Response, header};
+use http::{Request, header};
 use serde_json::{Value, json};
-use simulators::{Delivery, DeliveryKind, Faults, sign};
-use tokio::time::timeout;
+use simulators::{DeliveryKind, Faults, sign};
 
-use crate::deployment::{Site, TOKEN};
+use crate::caller::{FORM, ask, dial, get, post_json, read, sent, settled, webhook, webhooks};
+use crate::deployment::Site;
+use crate::essence::{assert_story, call_essence, essence};
 use crate::names::Names;
-use crate::wire::{self, PATIENCE};
+use crate::wire;
 
 /// The simulated person of this number picks up and talks.
 const TALKS: &str = "+12125550123";
 const IS_BUSY: &str = "+12125550101";
-const FORM: &str = "application/x-www-form-urlencoded; charset=UTF-8";
 const FORGED: &str = "evil.example";
 
 /// Plays it, and tells everything that callers, Twilio and ElevenLabs saw in a form that can be
@@ -75,6 +77,7 @@ async fn late(site: &Site) -> Value {
             *value = "9".to_owned();
         }
     }
+    later.signature = sign(local::SIMULATED_AUTH_TOKEN, &later.url, &later.params);
     let later = essence(webhook(site, &later, &[]).await);
     assert_eq!(later["status"], 204);
     let after = read(site, &sent.call_sid).await;
@@ -90,11 +93,8 @@ async fn recording(site: &Site) -> Value {
     let (_, path) = twilios.split_once(&site.simulated.to_string()).unwrap();
     let path = format!("{path}.mp3");
     let request = Request::get(&path).header(header::HOST, site.simulated.to_string());
-    let basic = {
-        use base64::Engine as _;
-        let pair = format!("{}:{}", local::SIMULATED_ACCOUNT_SID, local::SIMULATED_AUTH_TOKEN);
-        base64::engine::general_purpose::STANDARD.encode(pair)
-    };
+    let pair = format!("{}:{}", local::SIMULATED_ACCOUNT_SID, local::SIMULATED_AUTH_TOKEN);
+    let basic = STANDARD.encode(pair);
     let request = request.header(header::AUTHORIZATION, format!("Basic {basic}"));
     let original = wire::ask(site.simulated, request.body(Bytes::new()).unwrap()).await.unwrap();
     assert_eq!(original.status(), 200, "Twilio's own");
@@ -127,7 +127,10 @@ async fn forged(site: &Site) -> Value {
     let voice = sent(site, DeliveryKind::Voice, |_| true);
     let conversations = site.simulators.elevenlabs_requests().len();
     let spoken = webhook(site, &voice, &headers).await;
-    assert_eq!((spoken.status().as_u16(), &spoken.body()[..]), (200, voice.response_body.as_bytes()));
+    assert_eq!(
+        (spoken.status().as_u16(), &spoken.body()[..]),
+        (200, voice.response_body.as_bytes())
+    );
     assert_eq!(site.simulators.elevenlabs_requests().len(), conversations, "nobody is asked twice");
 
     // Nor a bad one good: each of these is right for the address that the headers claim.
@@ -141,7 +144,8 @@ async fn forged(site: &Site) -> Value {
         format!("https://{}", site.address),
     ] {
         let mut wrong = voice.clone();
-        wrong.signature = sign(local::SIMULATED_AUTH_TOKEN, &format!("{base}{path}"), &voice.params);
+        wrong.signature =
+            sign(local::SIMULATED_AUTH_TOKEN, &format!("{base}{path}"), &voice.params);
         let answer = essence(webhook(site, &wrong, &headers).await);
         assert_eq!(answer["status"], 403, "{base}: {answer}");
         refused.push(answer);
@@ -150,7 +154,8 @@ async fn forged(site: &Site) -> Value {
     let placed = dial(site, &json!({"to": IS_BUSY}), &headers).await;
     settled(site, &placed).await;
     let created = site.simulators.calls_created().pop().unwrap();
-    let urls = created.params.iter().filter(|(name, _)| name.contains("Url") || name.contains("Callback"));
+    let urls =
+        created.params.iter().filter(|(name, _)| name.contains("Url") || name.contains("Callback"));
     let urls: Vec<_> = urls.filter(|(_, value)| value.contains("://")).collect();
     let ours = format!("http://{}/", site.address);
     assert!(urls.len() >= 3 && urls.iter().all(|(_, url)| url.starts_with(&ours)), "{urls:?}");
@@ -189,157 +194,4 @@ async fn refused(site: &Site) -> Value {
         told.push(json!({"request": what, "answer": answer}));
     }
     told.into()
-}
-
-fn get(query: &str) -> Request<Bytes> {
-    let request = Request::get(format!("/api/twilio/{query}"));
-    request.header(header::AUTHORIZATION, format!("Bearer {TOKEN}")).body(Bytes::new()).unwrap()
-}
-
-fn post_json(function: &str, body: &str) -> Request<Bytes> {
-    let request = Request::post(format!("/api/twilio/{function}"));
-    let request = request.header(header::AUTHORIZATION, format!("Bearer {TOKEN}"));
-    let request = request.header(header::CONTENT_TYPE, "application/json");
-    request.body(Bytes::from(body.to_owned())).unwrap()
-}
-
-async fn ask(site: &Site, mut request: Request<Bytes>) -> Response<Bytes> {
-    if !request.headers().contains_key(header::HOST) {
-        request.headers_mut().insert(header::HOST, site.address.to_string().parse().unwrap());
-    }
-    wire::ask(site.address, request).await.unwrap_or_else(|why| panic!("{}: {why}", site.name))
-}
-
-/// Gives the answer to the one who dials.
-async fn dial(site: &Site, body: &Value, headers: &[(&'static str, &str)]) -> Value {
-    let mut request = post_json("make-call", &body.to_string());
-    for (name, value) in headers {
-        request.headers_mut().insert(*name, value.parse().unwrap());
-    }
-    let placed = essence(ask(site, request).await);
-    assert_eq!(placed["status"], 200, "{}: {placed}", site.name);
-    placed
-}
-
-/// Waits until the call's life is over, and reads it.
-async fn settled(site: &Site, placed: &Value) -> Value {
-    let call_sid = placed["body"]["callSid"].as_str().unwrap();
-    timeout(2 * PATIENCE, site.simulators.settled(call_sid)).await.expect("the call never ends");
-    let call_id = placed["body"]["callId"].as_str().unwrap();
-    let answer = essence(ask(site, get(&format!("status?callId={call_id}"))).await);
-    assert_eq!(answer["status"], 200, "{}: {answer}", site.name);
-    answer
-}
-
-/// The call word by word.
-async fn read(site: &Site, call_sid: &str) -> Value {
-    let answer = ask(site, get(&format!("status?callSid={call_sid}"))).await;
-    assert_eq!(answer.status(), 200, "{}", site.name);
-    serde_json::from_slice(answer.body()).unwrap()
-}
-
-/// The newest such webhook that Twilio has sent.
-fn sent(site: &Site, kind: DeliveryKind, is_it: impl Fn(&Delivery) -> bool) -> Delivery {
-    let deliveries = site.simulators.deliveries();
-    deliveries.into_iter().rev().find(|it| it.kind == kind && is_it(it)).unwrap()
-}
-
-/// Sends one again, with its own signature.
-async fn webhook(site: &Site, sent: &Delivery, more: &[(&'static str, &str)]) -> Response<Bytes> {
-    let (_, path) = sent.url.split_once(&site.address.to_string()).unwrap();
-    let form = serde_urlencoded::to_string(&sent.params).unwrap();
-    let mut request = Request::post(path).body(Bytes::from(form)).unwrap();
-    // A field was changed since Twilio signed it, unless the signature is what is tested.
-    let original = sign(local::SIMULATED_AUTH_TOKEN, &sent.url, &sent.params);
-    let known = site.simulators.deliveries().iter().any(|it| it.signature == sent.signature);
-    let changed = known && sent.signature != original;
-    let signature = if changed { &original } else { &sent.signature };
-    let headers = request.headers_mut();
-    headers.insert(header::CONTENT_TYPE, FORM.parse().unwrap());
-    headers.insert("x-twilio-signature", signature.parse().unwrap());
-    for (name, value) in more {
-        headers.insert(*name, value.parse().unwrap());
-    }
-    ask(site, request).await
-}
-
-/// Every webhook of a call and its answer. Sorted: Twilio promises no order either.
-fn webhooks(site: &Site, placed: &Value) -> Value {
-    let deliveries = site.simulators.deliveries();
-    let mut told: Vec<_> = deliveries
-        .iter()
-        .filter(|it| placed["body"]["callSid"] == it.call_sid)
-        .map(|it| {
-            let status = it.param("CallStatus").or(it.param("RecordingStatus"));
-            let what = status.or(it.param("StreamEvent")).unwrap_or_default();
-            let sent = format!("{:?} {what} {} {}", it.kind, it.method, it.url);
-            json!([sent, it.status, it.response_body])
-        })
-        .collect();
-    told.sort_by_key(ToString::to_string);
-    told.into()
-}
-
-/// What a caller goes by. Dates and lengths are the servers' own business.
-fn essence(answer: Response<Bytes>) -> Value {
-    let told = ["content-type", "cache-control", "content-range", "allow", "www-authenticate"];
-    let headers: serde_json::Map<_, _> = told
-        .iter()
-        .filter_map(|name| {
-            let value = answer.headers().get(*name)?;
-            Some(((*name).to_owned(), json!(value.to_str().unwrap())))
-        })
-        .collect();
-    let body = match serde_json::from_slice::<Value>(answer.body()) {
-        Ok(call) => call_essence(call),
-        Err(_) => match std::str::from_utf8(answer.body()) {
-            Ok(text) => json!(text),
-            Err(_) => json!(format!("{} bytes", answer.body().len())),
-        },
-    };
-    json!({"status": answer.status().as_u16(), "headers": headers, "body": body})
-}
-
-/// A call, or a list of them, with its timeline in strands.
-fn call_essence(mut value: Value) -> Value {
-    if let Some(calls) = value.get_mut("calls").and_then(Value::as_array_mut) {
-        for call in calls {
-            *call = call_essence(call.take());
-        }
-    }
-    if let Some(timeline) = value.get_mut("timeline") {
-        *timeline = strands(timeline);
-    }
-    value
-}
-
-/// What happened to somebody who talked, whatever the order in which it was told.
-fn assert_story(call: &Value) {
-    let events = |strand: &str| -> Vec<String> {
-        let entries = call["body"]["timeline"][strand].as_array().unwrap().iter();
-        entries.map(|entry| entry["event"].as_str().unwrap().to_owned()).collect()
-    };
-    let twilios =
-        ["initiated", "ringing", "in-progress", "stream-started", "stream-stopped", "completed"];
-    assert_eq!(events("twilio"), twilios, "{call}");
-    assert_eq!(events("close-loop"), ["dialling", "queued", "agent-connected"], "{call}");
-    assert_eq!(events("recording"), ["recording-completed", "recording-in-progress"], "{call}");
-}
-
-/// Three clocks: Twilio's, which in the simulation runs ahead; ours; and that of recordings, whose
-/// callbacks bear no time of their own, so that the order of arrival decides. Only within each does
-/// the order say something.
-fn strands(timeline: &Value) -> Value {
-    let (mut twilios, mut ours, mut recordings) = (Vec::new(), Vec::new(), Vec::new());
-    for entry in timeline.as_array().unwrap() {
-        let event = entry["event"].as_str().unwrap();
-        let strand = match (event, entry["source"].as_str().unwrap()) {
-            (event, _) if event.starts_with("recording-") => &mut recordings,
-            ("queued", _) | (_, "close-loop") => &mut ours,
-            _ => &mut twilios,
-        };
-        strand.push(json!({"event": event, "source": entry["source"], "detail": entry["detail"]}));
-    }
-    recordings.sort_by_key(ToString::to_string);
-    json!({"twilio": twilios, "close-loop": ours, "recording": recordings})
 }

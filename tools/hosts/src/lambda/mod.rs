@@ -10,8 +10,9 @@ use std::sync::Arc;
 
 use stores::{Backend, Place};
 
-use crate::deployment::{Deployment, Running, World, front};
+use crate::deployment::{Deployment, World, front};
 use crate::parts::part;
+use crate::vercel::Functions;
 use crate::wire::Server;
 
 use emulator::Emulator;
@@ -51,6 +52,6 @@ impl Deployment {
             let emulators = Arc::clone(&emulators);
             async move { gateway::answer(&emulators, request).await }
         });
-        Some(Self { site, running: Running::Lambda(server, world) })
+        Some(Self { site, functions: Functions::default(), _running: Box::new((server, world)) })
     }
 }

@@ -7,11 +7,11 @@ use std::time::{Duration, Instant};
 use stores::{Backend, free_port};
 use tokio::process::Command;
 
-use crate::deployment::{Deployment, Running, World, front};
+use crate::deployment::{Deployment, World, front};
 use crate::parts::part;
 use crate::process::Process;
 
-use super::redis_url;
+use super::{Functions, redis_url};
 
 /// The first start looks around in the project.
 const READY: Duration = Duration::from_secs(120);
@@ -43,7 +43,7 @@ impl Deployment {
         }
         let log = world.folder.path().join("vercel-dev");
         let process = start(command.current_dir(&project), &settings, &log).await;
-        Some(Self { site, running: Running::VercelDev(process, world) })
+        Some(Self { site, functions: Functions::default(), _running: Box::new((process, world)) })
     }
 }
 

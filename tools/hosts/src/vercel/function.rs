@@ -91,7 +91,7 @@ impl Function {
     }
 
     /// SIGTERM. It ends with 0, and no message is left over.
-    pub(super) async fn stop(&self) {
+    pub(crate) async fn stop(&self) {
         let mut ending = self.ending.lock().await;
         assert!(ending.0.terminate().await.success());
         timeout(PATIENCE, &mut ending.1).await.expect("the socket stays open").unwrap();

@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 use stores::{Backend, Place, Space};
 
-use crate::deployment::{Deployment, Running, World, front};
+use crate::deployment::{Deployment, World, front};
 use crate::parts::part;
 use crate::wire::Server;
 
@@ -44,17 +44,7 @@ impl Deployment {
             let router = Arc::clone(&router);
             async move { router.answer(request).await }
         });
-        Some(Self { site, running: Running::Vercel(server, functions, world) })
-    }
-
-    /// Ends it as its host would, and makes sure that every function goes in peace.
-    pub async fn stop(self) {
-        if let Running::Vercel(server, functions, _world) = self.running {
-            drop(server);
-            for function in functions.values() {
-                function.stop().await;
-            }
-        }
+        Some(Self { site, functions, _running: Box::new((server, world)) })
     }
 }
 
