@@ -26,6 +26,8 @@ pub struct Site {
     pub simulators: Simulators,
     /// Where they listen, below `/simulated`.
     pub simulated: SocketAddr,
+    /// Whether the files of `public/` are served too, a spoken apology among them.
+    pub serves_files: bool,
     /// A name in `Host` that is not the app's, and that whoever stands in front lets pass.
     pub foreign_host: &'static str,
 }
@@ -68,7 +70,6 @@ impl World {
     pub(crate) async fn start(
         name: &'static str,
         app: SocketAddr,
-        foreign_host: &'static str,
         store: stores::Running,
     ) -> (Site, Self) {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -86,7 +87,15 @@ impl World {
         });
         let router = axum::Router::new().nest("/simulated", simulators.router());
         let server = Server::serve(listener, router);
-        let site = Site { name, address: app, simulators, simulated, foreign_host };
+        let site = Site {
+            name,
+            address: app,
+            simulators,
+            simulated,
+            // An API Gateway has nothing but the functions behind it.
+            serves_files: name != "lambda",
+            foreign_host: "evil.example",
+        };
         (site, Self { _simulators: server, store, folder: Folder::new() })
     }
 }

@@ -27,8 +27,14 @@ impl Deployment {
         let simulators = server.simulators.clone().unwrap();
         // Its guard against DNS rebinding admits loopback and the app only, so another name of this
         // machine is as foreign as a Host can be.
-        let foreign_host = "localhost:1";
-        let site = Site { name: "laptop", address, simulators, simulated: address, foreign_host };
+        let site = Site {
+            name: "laptop",
+            address,
+            simulators,
+            simulated: address,
+            serves_files: true,
+            foreign_host: "localhost:1",
+        };
         let server = Server::run(async move { server.run().await.unwrap() });
         Self { site, functions: Functions::default(), _running: Box::new((server, folder)) }
     }

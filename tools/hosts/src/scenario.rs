@@ -154,9 +154,12 @@ async fn forged(site: &Site) -> Value {
     let placed = dial(site, &json!({"to": IS_BUSY}), &headers).await;
     settled(site, &placed).await;
     let created = site.simulators.calls_created().pop().unwrap();
-    let urls =
-        created.params.iter().filter(|(name, _)| name.contains("Url") || name.contains("Callback"));
-    let urls: Vec<_> = urls.filter(|(_, value)| value.contains("://")).collect();
+    let is_url = |(name, value): &&(String, String)| {
+        (name.contains("Url") || name.contains("Callback")) && value.contains("://")
+    };
+    let (fallback, urls): (Vec<_>, Vec<_>) =
+        created.params.iter().filter(is_url).partition(|(name, _)| name == "FallbackUrl");
+    assert_eq!(!fallback.is_empty(), site.serves_files, "{fallback:?}");
     let ours = format!("http://{}/", site.address);
     assert!(urls.len() >= 3 && urls.iter().all(|(_, url)| url.starts_with(&ours)), "{urls:?}");
     json!({"believed": [believed, essence(spoken)], "refused": refused, "urls": urls})

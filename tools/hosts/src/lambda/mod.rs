@@ -27,7 +27,7 @@ impl Deployment {
         let emulator = part("AWS_LAMBDA_RIE")?;
         let store = Backend::DynamoDbDynoxide.start_or_skip()?;
         let (listener, address) = front().await;
-        let (site, world) = World::start("lambda", address, "evil.example", store).await;
+        let (site, world) = World::start("lambda", address, store).await;
         let space = world.store.space();
         let Place::DynamoDb { port, table } = space.place() else { unreachable!("asked for it") };
         let mut settings = site.settings();

@@ -29,7 +29,7 @@ impl Deployment {
         let store = Backend::RedisTcp.start_or_skip()?;
         // It binds by itself, so the port is free only as far as anybody knows.
         let (_, address) = front().await;
-        let (site, world) = World::start("vercel dev", address, "evil.example", store).await;
+        let (site, world) = World::start("vercel dev", address, store).await;
         let mut settings = site.settings();
         settings.push(("STORE_URL", redis_url(&world.store.space())));
         settings.push(("VERCEL_TELEMETRY_DISABLED", "1".to_owned()));

@@ -29,7 +29,7 @@ impl Deployment {
         let output = part("HOSTS_VERCEL")?.join(".vercel/output");
         let store = Backend::RedisTcp.start_or_skip()?;
         let (listener, address) = front().await;
-        let (site, world) = World::start("vercel", address, "evil.example", store).await;
+        let (site, world) = World::start("vercel", address, store).await;
         let mut settings = site.settings();
         settings.push(("STORE_URL", redis_url(&world.store.space())));
         let mut functions = BTreeMap::new();

@@ -14,12 +14,15 @@ async fn assert_same(host: Option<Deployment>) {
     let result = scenario::play(&deployment.site).await;
     deployment.stop().await;
     let expected = on_a_laptop().await;
-    for (step, expected) in expected.as_object().unwrap() {
+    let steps = expected.as_object().unwrap();
+    for (step, expected) in steps {
         let (expected, result) = (lines(expected), lines(&result[step]));
-        let differs = expected.iter().zip(&result).find(|(expected, result)| expected != result);
-        assert_eq!(expected, result, "{name} differs in step {step}: {differs:#?}");
+        let pairs = expected.iter().zip(&result);
+        let differing: Vec<_> = pairs.filter(|(expected, result)| expected != result).collect();
+        assert!(differing.is_empty(), "{name} differs in step {step}: {differing:#?}");
+        assert_eq!(expected.len(), result.len(), "{name} tells more or less in step {step}");
     }
-    println!("{name}: {} steps, identical", expected.as_object().unwrap().len());
+    println!("{name}: {} steps, identical", steps.len());
 }
 
 fn lines(value: &Value) -> Vec<String> {
