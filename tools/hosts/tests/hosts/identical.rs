@@ -18,8 +18,8 @@ async fn assert_same(host: Option<Deployment>) {
     for (step, expected) in steps {
         let (expected, result) = (lines(expected), lines(&result[step]));
         let pairs = expected.iter().zip(&result);
-        let differing: Vec<_> = pairs.filter(|(expected, result)| expected != result).collect();
-        assert!(differing.is_empty(), "{name} differs in step {step}: {differing:#?}");
+        let differs = pairs.enumerate().find(|(_, (expected, result))| expected != result);
+        assert!(differs.is_none(), "{name} differs in step {step}: {differs:#?}\n{result:#?}");
         assert_eq!(expected.len(), result.len(), "{name} tells more or less in step {step}");
     }
     println!("{name}: {} steps, identical", steps.len());
