@@ -22,4 +22,4 @@ pub mod wire;
 
 pub use deployment::{Deployment, Site};
 pub use parts::part;
-pub use vercel::{static_files, vercel_functions};
+pub use vercel::{files_below, vercel_functions};

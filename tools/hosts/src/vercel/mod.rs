@@ -72,7 +72,7 @@ pub fn vercel_functions(output: &Path) -> BTreeSet<String> {
 
 /// Every file below a folder, with its content.
 #[must_use]
-pub fn static_files(folder: &Path) -> BTreeMap<String, Vec<u8>> {
+pub fn files_below(folder: &Path) -> BTreeMap<String, Vec<u8>> {
     let mut found = BTreeMap::new();
     walk(folder, &mut |path, name| {
         if path.is_file() {

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use crate::wire::{bare, without_hop_headers};
 
-use super::{Functions, static_files};
+use super::{Functions, files_below};
 
 /// Where the caller seems to be.
 const CALLER: &str = "203.0.113.9";
@@ -38,7 +38,7 @@ impl Router {
             {"src": "^/api/(.+)(?:\\.(?:rs))$", "dest": "/api/$1", "check": true}
         ]);
         assert_eq!(json!(routes), known, "vercel build made other routes");
-        Self { files: static_files(&output.join("static")), functions }
+        Self { files: files_below(&output.join("static")), functions }
     }
 
     pub(super) async fn answer(&self, request: Request<Bytes>) -> Response<Bytes> {

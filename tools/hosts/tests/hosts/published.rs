@@ -1,10 +1,11 @@
-//! What strangers can fetch: the page and the functions, and nothing else of the repository.
+//! What is packed, and what strangers can fetch of it: the page and the functions, and nothing else of
+//! the repository.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
-use hosts::{Deployment, Site, part, static_files, vercel_functions, wire};
+use hosts::{Deployment, Site, files_below, part, vercel_functions, wire};
 use http::{Request, Response};
 
 /// Files and folders that a careless build publishes.
@@ -35,7 +36,7 @@ async fn get(site: &Site, path: &str) -> Response<Bytes> {
 }
 
 async fn assert_only_the_page_is_published(site: &Site) {
-    for (name, content) in static_files(&repository().join("public")) {
+    for (name, content) in files_below(&repository().join("public")) {
         let answer = get(site, &format!("/{name}")).await;
         assert_eq!((answer.status().as_u16(), &answer.body()[..]), (200, &content[..]), "{name}");
     }
@@ -64,14 +65,29 @@ async fn vercels_own_router_publishes_the_page_and_nothing_else() {
 }
 
 #[test]
+#[ignore = ".ci/hosts runs it on what sam built"]
+fn sam_packs_exactly_what_cargo_lambda_built() {
+    let (Some(built), Some(packed)) = (part("HOSTS_LAMBDA"), part("HOSTS_SAM")) else { return };
+    let bootstraps = |folder: &Path| -> BTreeSet<Vec<u8>> {
+        let files = files_below(folder).into_iter();
+        let is_bootstrap = |(name, _): &(String, _)| name.ends_with("/bootstrap");
+        files.filter(is_bootstrap).map(|(_, content)| content).collect()
+    };
+    let built = bootstraps(&built);
+    // Not `assert_eq`: nobody wants to read them.
+    assert!(built == bootstraps(&packed));
+    assert_eq!(built.len(), files_below(&repository().join("api")).len());
+}
+
+#[test]
 #[ignore = ".ci/hosts runs it on what Vercel's builder built"]
 fn vercel_builds_a_function_for_each_source_and_copies_what_is_public() {
     let Some(project) = part("HOSTS_VERCEL") else { return };
     let output = project.join(".vercel/output");
-    let sources: BTreeSet<String> = static_files(&repository().join("api"))
+    let sources: BTreeSet<String> = files_below(&repository().join("api"))
         .into_keys()
         .map(|source| format!("api/{}", source.trim_end_matches(".rs")))
         .collect();
     assert_eq!(vercel_functions(&output), sources);
-    assert_eq!(static_files(&output.join("static")), static_files(&repository().join("public")));
+    assert_eq!(files_below(&output.join("static")), files_below(&repository().join("public")));
 }
