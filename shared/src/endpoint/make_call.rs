@@ -74,7 +74,6 @@ async fn dial(app: &App, headers: &HeaderMap, body: &Bytes) -> Result<Response<B
     let dialling = app.settings.for_dialling().map_err(Refusal::misconfigured)?;
     let permitted = permit(&app.settings, headers, Right::Dial)?;
     let intent = intent(app, dialling, permitted, headers, body)?;
-    let call = CallRef::Ours(intent.call_id.clone());
 
     timely(app.store.begin(&intent, app.clock.now())).await.map_err(|error| {
         error!(service = "store", %error, callId = %intent.call_id, "nothing was dialled: the intent could not be written");
@@ -85,17 +84,13 @@ async fn dial(app: &App, headers: &HeaderMap, body: &Bytes) -> Result<Response<B
     let form = create_call_form(&intent, &urls, app.settings.host.serves_files());
     match create_call(&app.http, dialling.twilio, &form).await {
         Ok((call_sid, status)) => {
-            let named = CallRef::Named {
-                call_sid: call_sid.clone(),
-                call_id: Some(intent.call_id.clone()),
-            };
             // Should this write fail, the first callback links the two names all the same.
-            keep(app, &named, accepted(&status)).await;
+            keep(app, &intent, Some(&call_sid), accepted(&status)).await;
             info!(callId = %intent.call_id, callSid = %call_sid, "dialled");
             Ok(dialled(&intent, &call_sid, &status))
         }
         Err(error) => {
-            keep(app, &call, fact_of(&error)).await;
+            keep(app, &intent, None, fact_of(&error)).await;
             Err(refusal(&error, &intent.call_id))
         }
     }
@@ -152,13 +147,17 @@ fn intent(
 }
 
 /// Writes what came of the dial. A failure is logged and goes no further: the call is what it is.
-async fn keep(app: &App, call: &CallRef, fact: Fact) {
+async fn keep(app: &App, intent: &Intent, call_sid: Option<&CallSid>, fact: Fact) {
     let now = app.clock.now();
     let seen = Observation { at: now, fact };
     let delivery = Nonce::new(app.random.bits128());
-    if let Err(error) = timely(app.store.observe(call, &seen, &delivery, now)).await {
-        let call_id = call.call_id().map(CallId::as_str);
-        warn!(service = "store", %error, callId = call_id, "the outcome of a dial was not written");
+    let call = CallRef::Ours(intent.call_id.clone());
+    let write = match call_sid {
+        Some(call_sid) => app.store.placed(intent, call_sid, &seen, &delivery, now),
+        None => app.store.observe(&call, &seen, &delivery, now),
+    };
+    if let Err(error) = timely(write).await {
+        warn!(service = "store", %error, callId = %intent.call_id, "the outcome of a dial was not written");
     }
 }
 

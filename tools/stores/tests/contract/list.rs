@@ -7,6 +7,7 @@ macro_rules! every_test {
             $($arguments)*;
             answers {
                 the_first_claim_brings_the_intent_with_its_variables,
+                a_claim_after_twilios_answer_brings_the_intent_too,
                 a_claim_after_callbacks_brings_the_intent_too,
                 a_call_nobody_heard_of_can_be_claimed,
                 a_claim_whose_reply_was_lost_is_still_the_first,
