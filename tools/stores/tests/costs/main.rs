@@ -237,6 +237,19 @@ async fn the_first_callback_heals_a_call_whose_answer_was_lost_with_one_request_
 }
 
 #[tokio::test]
+async fn a_claim_that_overtakes_twilios_answer_costs_one_request_more_and_one_for_variables() {
+    let Some(mut bill) = Bill::open(Backend::DynamoDbDynoxide) else { return };
+    bill.store.begin(&intent(1), at(0)).await.unwrap();
+    bill.line("make-call: intent");
+    bill.store.claim(&linked(1), &Nonce::new([7; 16]), at(0)).await.unwrap();
+    bill.line_within("voice: claim", 3);
+    bill.store.answer(&linked(1), TWIML, &spoken(), at(0)).await.unwrap();
+    bill.line_within("voice: answer", 1);
+    let over = bill.close("DynamoDB: voice heals", 12.0);
+    assert!(over.is_empty(), "{over:?}");
+}
+
+#[tokio::test]
 async fn the_list_of_recent_calls_costs_a_query_for_each_day_and_one_batch() {
     let Some(mut bill) = Bill::open(Backend::DynamoDbDynoxide) else { return };
     for number in 0..25 {
