@@ -295,6 +295,11 @@ async fn write(store: &dyn Store, delivery: &Delivery) -> Result<bool, StoreErro
             let twiml = format!("<Response>{number}</Response>");
             store.answer(by, &twiml, seen, at(0)).await.map(|()| false)
         }
+        Fact::Status(event) if event.sequence.is_none() => {
+            let intent = intent(*number);
+            let observed = store.placed(&intent, &sid(*number), seen, nonce, at(0)).await?;
+            Ok(observed.ended_the_call(seen))
+        }
         _ => {
             let observed = store.observe(by, seen, nonce, at(0)).await?;
             Ok(observed.ended_the_call(seen))
