@@ -107,13 +107,13 @@ impl Bill {
         let state = claim(&*store, &request("key", 1), at(0)).await.unwrap();
         assert_eq!(state, KeyState::Claimed);
         self.line_within("make-call: key", 1);
-        let window = Window { limit: 10, length: Duration::from_secs(3600) };
         let mine = Nonce::new([7; 16]);
-        assert_eq!(store.take_window("c", window, &mine, at(0)).await.unwrap(), Taken::Yes);
-        self.line_within("make-call: window", 1);
-        let minute = Duration::from_secs(60);
-        assert_eq!(store.take_cooldown("to", minute, &mine, at(0)).await.unwrap(), Taken::Yes);
-        self.line_within("make-call: cool-down", 1);
+        let client = Window { limit: 10, length: HOUR, spacing: Duration::ZERO };
+        assert_eq!(store.take_window("c", client, &mine, at(0)).await.unwrap(), Taken::Yes);
+        self.line_within("make-call: client's window", 1);
+        let destination = Window { limit: 5, length: 24 * HOUR, spacing: HOUR / 120 };
+        assert_eq!(store.take_window("to", destination, &mine, at(0)).await.unwrap(), Taken::Yes);
+        self.line_within("make-call: destination's day and cool-down", 1);
         assert_eq!(store.take_slot(&our_id(1), 5, at(990), at(0)).await.unwrap(), Taken::Yes);
         self.line_within("make-call: slot", 1);
         assert_eq!(store.count("day", 100, at(DAY), at(0)).await.unwrap(), Taken::Yes);
@@ -150,6 +150,8 @@ impl Bill {
         }
     }
 }
+
+const HOUR: Duration = Duration::from_secs(3600);
 
 /// A callback, and one request more for linking the two names of the call.
 const HEALING: usize = 2;
