@@ -22,6 +22,7 @@ pub use refusal::{Reason, Refusal};
 pub use status::Status;
 pub use voice::Voice;
 
+use crate::net::Http;
 use crate::ports::{Clock, Random};
 use crate::settings::Settings;
 use crate::store::CallStore;
@@ -36,7 +37,7 @@ pub struct App {
     /// Where calls are kept.
     pub store: Arc<dyn CallStore>,
     /// The one HTTP client: its connections are kept alive between requests.
-    pub http: reqwest::Client,
+    pub http: Http,
     /// The time.
     pub clock: Arc<dyn Clock>,
     /// The dice.
@@ -51,11 +52,18 @@ impl App {
     pub fn new(
         settings: Settings,
         store: Arc<dyn CallStore>,
-        http: reqwest::Client,
+        http: impl Into<Http>,
         clock: Arc<dyn Clock>,
         random: Arc<dyn Random>,
     ) -> Self {
-        Self { settings, store, http, clock, random, unguarded: voice::Unguarded::default() }
+        Self {
+            settings,
+            store,
+            http: http.into(),
+            clock,
+            random,
+            unguarded: voice::Unguarded::default(),
+        }
     }
 }
 

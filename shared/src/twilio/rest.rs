@@ -10,7 +10,7 @@ use reqwest::{RequestBuilder, Response, StatusCode};
 use serde::Deserialize;
 
 use crate::call::{AccountSid, CallSid, CallStatus};
-use crate::net::{self, ReadError};
+use crate::net::{self, Http, ReadError, SendError};
 use crate::settings::{BaseUrl, Secret};
 
 use super::created_call;
@@ -100,7 +100,7 @@ pub enum DialError {
 
 /// Dials. `form` is [`super::create_call_form`]'s.
 pub async fn create_call(
-    http: &reqwest::Client,
+    http: &Http,
     account: &Account,
     form: &[(&'static str, String)],
 ) -> Result<(CallSid, CallStatus), DialError> {
@@ -112,7 +112,7 @@ pub async fn create_call(
         .header("accept", "application/json")
         .timeout(DIAL_TIMEOUT)
         .body(body);
-    let response = request.send().await.map_err(|error| not_answered(&error))?;
+    let response = http.send(request).await.map_err(not_answered)?;
     let status = response.status();
     let retry_after = retry_after(&response);
     let body = net::read_limited(response, ANSWER_LIMIT).await;
@@ -142,12 +142,10 @@ fn outcome(
 }
 
 /// A connection that never stood means nothing was sent; everything later is unknown.
-fn not_answered(error: &reqwest::Error) -> DialError {
-    let why = net::describe(error);
-    if error.is_connect() || error.is_builder() {
-        DialError::Unreachable { why }
-    } else {
-        DialError::Unknown { why }
+fn not_answered(error: SendError) -> DialError {
+    match error {
+        SendError::NotSent(why) => DialError::Unreachable { why },
+        SendError::TimedOut(why) | SendError::Broken(why) => DialError::Unknown { why },
     }
 }
 
