@@ -44,6 +44,7 @@ struct Dialled<'a> {
 
 impl Endpoint for MakeCall {
     const NAME: &'static str = "make-call";
+    const PATH: &'static str = "/api/twilio/make-call";
 
     async fn answer(self, app: &App, request: Request<Bytes>) -> Response<Bytes> {
         let response = match *request.method() {

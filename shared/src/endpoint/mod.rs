@@ -4,6 +4,7 @@ mod access;
 mod answer;
 mod call_json;
 mod diagnosis;
+mod from_host;
 mod make_call;
 mod recording;
 mod refusal;
@@ -16,6 +17,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use http::{HeaderMap, Request, Response, header};
 
+pub use from_host::{ClientAddress, UnorderedQuery};
 pub use make_call::MakeCall;
 pub use recording::Recording;
 pub use refusal::{Reason, Refusal};
@@ -72,6 +74,10 @@ pub trait Endpoint: Copy + Send + Sync + 'static {
     /// The binary's name.
     const NAME: &'static str;
 
+    /// Its path under the public base. What a host shows instead, a stage or a rewrite, is nothing to
+    /// go by.
+    const PATH: &'static str;
+
     /// Answers a request, whatever it is.
     fn answer(
         self,
@@ -90,4 +96,25 @@ fn has_media_type(headers: &HeaderMap, media_type: &str) -> bool {
         .and_then(|value| value.to_str().ok())
         .and_then(|value| value.split(';').next())
         .is_some_and(|given| given.trim().eq_ignore_ascii_case(media_type))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::settings::AppUrl;
+    use crate::twilio::WebhookUrls;
+
+    #[test]
+    fn the_urls_we_hand_out_are_those_we_verify() {
+        let app_url = AppUrl::parse("https://app.example/Prod").unwrap();
+        let urls = WebhookUrls::new(&app_url, None);
+        for (url, path) in [
+            (urls.voice(), Voice::PATH),
+            (urls.status(), Status::PATH),
+            (urls.recording(), Recording::PATH),
+        ] {
+            let sent = url.split('#').next().unwrap_or_default();
+            assert_eq!(sent, format!("https://app.example/Prod{path}"));
+        }
+    }
 }

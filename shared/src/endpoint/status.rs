@@ -32,6 +32,7 @@ struct List {
 
 impl Endpoint for Status {
     const NAME: &'static str = "status";
+    const PATH: &'static str = "/api/twilio/status";
 
     async fn answer(self, app: &App, request: Request<Bytes>) -> Response<Bytes> {
         let response = match *request.method() {

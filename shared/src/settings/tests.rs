@@ -188,8 +188,7 @@ fn a_trailing_slash_of_a_base_is_dropped() {
         assert_eq!(settings.twilio.unwrap().api_url.as_str(), "https://api.twilio.com");
     }
     let settings = parse(&with(&[("NEXT_PUBLIC_APP_URL", "https://app.example:8443/Prod/")]));
-    let app_url = settings.app_url.unwrap();
-    assert_eq!((app_url.authority(), app_url.path()), ("https://app.example:8443", "/Prod"));
+    assert_eq!(settings.app_url.unwrap().base(), "https://app.example:8443/Prod");
 }
 
 #[cfg(feature = "sqlite")]
