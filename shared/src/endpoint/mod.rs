@@ -27,7 +27,7 @@ pub use voice::Voice;
 use crate::net::Http;
 use crate::ports::{Clock, Random};
 use crate::settings::Settings;
-use crate::store::CallStore;
+use crate::store::Store;
 
 /// The largest body any endpoint takes, bytes.
 pub const BODY_LIMIT: usize = 64 * 1024;
@@ -37,13 +37,15 @@ pub struct App {
     /// The environment, parsed.
     pub settings: Settings,
     /// Where calls are kept.
-    pub store: Arc<dyn CallStore>,
+    pub store: Arc<dyn Store>,
     /// The one HTTP client: its connections are kept alive between requests.
     pub http: Http,
     /// The time.
     pub clock: Arc<dyn Clock>,
     /// The dice.
     pub random: Arc<dyn Random>,
+    /// make-call's memory of whom it refused.
+    denials: make_call::Denials,
     /// Voice's memory of what it answered while the store was down.
     unguarded: voice::Unguarded,
 }
@@ -53,7 +55,7 @@ impl App {
     #[must_use]
     pub fn new(
         settings: Settings,
-        store: Arc<dyn CallStore>,
+        store: Arc<dyn Store>,
         http: impl Into<Http>,
         clock: Arc<dyn Clock>,
         random: Arc<dyn Random>,
@@ -64,6 +66,7 @@ impl App {
             http: http.into(),
             clock,
             random,
+            denials: make_call::Denials::default(),
             unguarded: voice::Unguarded::default(),
         }
     }

@@ -116,7 +116,7 @@ pub trait Answers: Send + Sync {
     ) -> StoreFuture<'a, ()>;
 }
 
-/// What the endpoints of today need of a store.
+/// What follows a call.
 pub trait CallStore: Dials + Observations + Calls + Answers {}
 impl<T: Dials + Observations + Calls + Answers> CallStore for T {}
 
