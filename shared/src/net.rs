@@ -7,11 +7,13 @@
 
 use std::error::Error as _;
 use std::fmt;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use reqwest::redirect::Policy;
+use reqwest::{IntoUrl, Request, RequestBuilder, Response};
 use rustls::{ClientConfig, RootCertStore};
 
 /// How long a connection, TLS included, may take to stand.
@@ -35,6 +37,91 @@ pub fn client() -> Result<reqwest::Client, String> {
         .user_agent(concat!("close-loop/", env!("CARGO_PKG_VERSION")))
         .build()
         .map_err(|error| describe(&error))
+}
+
+/// The network as the endpoints see it: reqwest's, or one that a test breaks.
+pub trait Wire: Send + Sync {
+    /// Carries one request over, within the time-out it brings, and the head of its answer back.
+    fn carry(&self, request: Request) -> Carried<'_>;
+}
+
+/// What [`Wire::carry`] returns.
+pub type Carried<'a> = Pin<Box<dyn Future<Output = Result<Response, SendError>> + Send + 'a>>;
+
+/// Why no answer came. The texts are for the log and name no URL, which may be signed or hold a
+/// number.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum SendError {
+    /// Not one byte was sent.
+    NotSent(String),
+    /// Time ran out after something was sent.
+    TimedOut(String),
+    /// The connection broke after something was sent.
+    Broken(String),
+}
+
+impl fmt::Display for SendError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (Self::NotSent(why) | Self::TimedOut(why) | Self::Broken(why)) = self;
+        f.write_str(why)
+    }
+}
+
+impl From<reqwest::Error> for SendError {
+    fn from(error: reqwest::Error) -> Self {
+        let why = describe(&error);
+        // A connection that never stood, or a request that was never one.
+        if error.is_connect() || error.is_builder() {
+            Self::NotSent(why)
+        } else if error.is_timeout() {
+            Self::TimedOut(why)
+        } else {
+            Self::Broken(why)
+        }
+    }
+}
+
+impl Wire for reqwest::Client {
+    fn carry(&self, request: Request) -> Carried<'_> {
+        let answer = self.execute(request);
+        Box::pin(async move { Ok(answer.await?) })
+    }
+}
+
+/// Builds requests and sends them over a [`Wire`].
+#[derive(Clone)]
+pub struct Http {
+    client: reqwest::Client,
+    wire: Arc<dyn Wire>,
+}
+
+impl From<reqwest::Client> for Http {
+    fn from(client: reqwest::Client) -> Self {
+        Self { wire: Arc::new(client.clone()), client }
+    }
+}
+
+impl Http {
+    /// Requests as `client` builds them, over another wire than the client's own.
+    #[must_use]
+    pub fn over(client: reqwest::Client, wire: Arc<dyn Wire>) -> Self {
+        Self { client, wire }
+    }
+
+    /// A GET, not yet sent.
+    pub fn get(&self, url: impl IntoUrl) -> RequestBuilder {
+        self.client.get(url)
+    }
+
+    /// A POST, not yet sent.
+    pub fn post(&self, url: impl IntoUrl) -> RequestBuilder {
+        self.client.post(url)
+    }
+
+    /// Sends a request.
+    pub async fn send(&self, request: RequestBuilder) -> Result<Response, SendError> {
+        self.wire.carry(request.build()?).await
+    }
 }
 
 /// What went wrong, without the URL, which may be signed or hold a number.
@@ -73,10 +160,7 @@ impl fmt::Display for ReadError {
 }
 
 /// Reads a body of at most `limit` bytes.
-pub async fn read_limited(
-    mut response: reqwest::Response,
-    limit: usize,
-) -> Result<Bytes, ReadError> {
+pub async fn read_limited(mut response: Response, limit: usize) -> Result<Bytes, ReadError> {
     let mut body = BytesMut::new();
     while let Some(chunk) =
         response.chunk().await.map_err(|error| ReadError::Broken(describe(&error)))?

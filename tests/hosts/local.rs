@@ -1,22 +1,9 @@
 //! No host at all: `./voice` in a developer's shell.
 
-use std::process::Command;
-
-use crate::http;
-use crate::process::{Process, binary, free_port};
-use crate::webhook::{FORM, answered, form, sign};
-use crate::world::World;
-
-/// Starts a function and waits for the line that `vercel dev` waits for too.
-fn start(world: &World, name: &str) -> (Process, std::net::SocketAddr) {
-    let address = free_port();
-    let mut environment = world.settings(&format!("http://{address}"));
-    environment.push(("VERCEL_DEV_PORT", address.port().to_string()));
-    let mut process = Process::start(&mut Command::new(binary(name)), &environment, &world.log());
-    let expected = format!("Dev server listening: {}", address.port());
-    assert_eq!(process.first_line().unwrap(), expected);
-    (process, address)
-}
+use crate::harness::http;
+use crate::harness::shell::start;
+use crate::harness::webhook::{FORM, answered, form, sign};
+use crate::harness::world::World;
 
 #[test]
 fn every_function_is_plain_http_on_the_port_it_was_told() {
@@ -28,7 +15,7 @@ fn every_function_is_plain_http_on_the_port_it_was_told() {
         ("recording", "GET, POST, OPTIONS"),
     ];
     for (name, allowed) in methods {
-        let (_process, address) = start(&world, name);
+        let (_process, address) = start(&world, name, &[]);
         let target = format!("PUT /api/twilio/{name}");
         let answer = http::ask(address, &target, &[("host", "localhost")], b"").unwrap();
         assert_eq!((answer.status(), answer.header("allow")), (405, Some(allowed)), "{name}");
@@ -38,7 +25,7 @@ fn every_function_is_plain_http_on_the_port_it_was_told() {
 #[test]
 fn voice_connects_the_agent_without_a_host() {
     let world = World::new();
-    let (_process, address) = start(&world, "voice");
+    let (_process, address) = start(&world, "voice", &[]);
     let signature = sign(&format!("http://{address}/api/twilio/voice"), &answered());
     let headers =
         [("host", "localhost"), ("content-type", FORM), ("x-twilio-signature", &signature)];

@@ -7,11 +7,19 @@
 #![cfg(unix)]
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on fails")]
 
-mod http;
+mod harness;
 mod lambda;
 mod local;
 mod manifest;
-mod process;
 mod vercel;
-mod webhook;
-mod world;
+
+/// Where cargo built this function.
+fn built(name: &str) -> &'static str {
+    match name {
+        "make-call" => env!("CARGO_BIN_EXE_make-call"),
+        "voice" => env!("CARGO_BIN_EXE_voice"),
+        "status" => env!("CARGO_BIN_EXE_status"),
+        "recording" => env!("CARGO_BIN_EXE_recording"),
+        other => panic!("there is no function {other}"),
+    }
+}

@@ -1,90 +1,13 @@
-//! Vercel's side of `vercel_runtime` 2.x: a unix socket for messages, HTTP for requests, SIGTERM.
+//! Vercel's side of `vercel_runtime` 2.x, with the functions as they are shipped.
 
-use std::io::{BufRead as _, BufReader};
-use std::net::SocketAddr;
-use std::os::unix::net::{UnixListener, UnixStream};
-use std::process::Command;
-use std::sync::mpsc;
-use std::thread;
+use std::fs;
 
-use serde_json::{Value, json};
+use serde_json::json;
 
-use crate::http::{self, Message, PATIENCE};
-use crate::process::{Process, binary, free_port};
-use crate::webhook::{FORM, answered, form, sign};
-use crate::world::{BEARER, CALL_SID, THEIR_NUMBER, World};
-
-const APP: &str = "https://app.example";
-const VOICE: &str = "/api/twilio/voice?callId=00112233445566778899aabbccddeeff";
-
-/// One function, started.
-struct Function {
-    process: Process,
-    messages: BufReader<UnixStream>,
-    address: SocketAddr,
-    requests: u64,
-}
-
-impl Function {
-    fn start(world: &World, name: &str) -> Self {
-        let socket = world.file(name);
-        let listener = UnixListener::bind(&socket).unwrap();
-        let address = free_port();
-        let mut environment = world.settings(APP);
-        environment.extend([
-            // Vercel reserves names of Lambda's. Whoever looks for them first ends up nowhere.
-            ("AWS_LAMBDA_FUNCTION_NAME", name.to_owned()),
-            ("AWS_LAMBDA_RUNTIME_API", "127.0.0.1:1".to_owned()),
-            ("VERCEL", "1".to_owned()),
-            ("VERCEL_IPC_PATH", socket.display().to_string()),
-            ("VERCEL_DEV_PORT", address.port().to_string()),
-        ]);
-        let process = Process::start(&mut Command::new(binary(name)), &environment, &world.log());
-        let (sender, accepted) = mpsc::channel();
-        thread::spawn(move || sender.send(listener.accept()));
-        let (stream, _) = accepted.recv_timeout(PATIENCE).unwrap().unwrap();
-        stream.set_read_timeout(Some(PATIENCE)).unwrap();
-        let messages = BufReader::new(stream);
-        let mut function = Self { process, messages, address, requests: 0 };
-        let started = function.message().unwrap();
-        assert_eq!(started["type"], "server-started");
-        assert_eq!(started["payload"]["httpPort"], address.port());
-        function
-    }
-
-    /// The next message; `None` when the process has ended.
-    fn message(&mut self) -> Option<Value> {
-        let mut bytes = Vec::new();
-        self.messages.read_until(0, &mut bytes).unwrap();
-        let message = bytes.strip_suffix(b"\0")?;
-        Some(serde_json::from_slice(message).unwrap())
-    }
-
-    /// One request as Vercel's bridge sends it. That its "end" follows is part of every answer.
-    fn ask(&mut self, target: &str, headers: &[(&str, &str)], body: &[u8]) -> Message {
-        self.requests += 1;
-        let (invocation, request) = (format!("inv_{}", self.requests), self.requests.to_string());
-        let mut all = vec![
-            ("host", "app.example"),
-            ("x-forwarded-proto", "https"),
-            ("x-real-ip", "203.0.113.9"),
-            ("x-vercel-internal-invocation-id", &invocation),
-            ("x-vercel-internal-request-id", &request),
-        ];
-        all.extend(headers);
-        let answer = http::ask(self.address, target, &all, body).unwrap();
-        let context = json!({"invocationId": invocation, "requestId": self.requests});
-        let end = json!({"type": "end", "payload": {"context": context, "error": null}});
-        assert_eq!(self.message().unwrap(), end);
-        answer
-    }
-
-    fn answered(&mut self) -> Message {
-        let signature = sign(&format!("{APP}{VOICE}"), &answered());
-        let headers = [("content-type", FORM), ("x-twilio-signature", &signature)];
-        self.ask(&format!("POST {VOICE}"), &headers, form(&answered()).as_bytes())
-    }
-}
+use crate::harness::http;
+use crate::harness::vercel::{APP, Function, VOICE};
+use crate::harness::webhook::{FORM, answered, form, sign};
+use crate::harness::world::{BEARER, CALL_SID, THEIR_NUMBER, World};
 
 #[test]
 fn a_signed_webhook_is_answered_with_the_agents_twiml() {
@@ -134,9 +57,65 @@ fn sigterm_ends_the_process_in_peace() {
     let world = World::new();
     let mut voice = Function::start(&world, "voice");
     voice.answered();
-    voice.process.terminate();
-    assert_eq!(voice.message(), None);
-    assert!(voice.process.wait().success());
+    voice.end();
+}
+
+#[test]
+fn the_bridges_own_headers_are_not_logged() {
+    let world = World::new();
+    // As loud as it gets: every library below us is asked for everything.
+    let mut voice = Function::start_with(&world, "voice", &[("RUST_LOG", "trace")]);
+    voice.answered();
+    voice.ask(&format!("POST {VOICE}"), &[("content-type", FORM)], b"");
+    voice.end();
+    let log = fs::read_to_string(world.log()).unwrap();
+    assert!(log.contains("agent connected") && log.contains("webhook refused"), "{log}");
+    for secret in ["inv_1", "inv_2", "x-vercel", "invocation"] {
+        assert!(!log.contains(secret), "{secret} in {log}");
+    }
+}
+
+#[test]
+fn a_forged_host_changes_nothing() {
+    const FORGED: [(&str, &str); 7] = [
+        ("forwarded", "host=evil.example;proto=http"),
+        ("host", "evil.example"),
+        ("host", "no host at all"),
+        ("x-forwarded-host", "evil.example"),
+        ("x-forwarded-port", "1"),
+        ("x-forwarded-proto", "::"),
+        ("x-forwarded-proto", "http"),
+    ];
+    let world = World::new();
+    let mut voice = Function::start(&world, "voice");
+    let expected = voice.answered();
+    let signature = sign(&format!("{APP}{VOICE}"), &answered());
+    for forged in FORGED {
+        let headers = [("content-type", FORM), ("x-twilio-signature", &signature), forged];
+        let target = format!("POST {VOICE}");
+        let answer = voice.ask(&target, &headers, form(&answered()).as_bytes());
+        assert_eq!((answer.status(), &answer.body), (200, &expected.body), "{forged:?}");
+    }
+    let mut make_call = Function::start(&world, "make-call");
+    let body = json!({"to": THEIR_NUMBER}).to_string();
+    for forged in FORGED {
+        let headers = [("content-type", "application/json"), ("authorization", BEARER), forged];
+        let answer = make_call.ask("POST /api/twilio/make-call", &headers, body.as_bytes());
+        assert_eq!(answer.status(), 200, "{forged:?} {}", answer.text());
+    }
+    world.assert_dialled_under(APP, FORGED.len());
+}
+
+#[test]
+fn a_rewrite_that_shows_another_path_does_not_matter() {
+    let world = World::new();
+    let mut voice = Function::start(&world, "voice");
+    let signature = sign(&format!("{APP}{VOICE}"), &answered());
+    let headers = [("content-type", FORM), ("x-twilio-signature", signature.as_str())];
+    let query = VOICE.split_once('?').unwrap().1;
+    let target = format!("POST /phone?{query}");
+    let answer = voice.ask(&target, &headers, form(&answered()).as_bytes());
+    assert!(answer.text().contains("conv_1"), "{}", answer.text());
 }
 
 #[test]

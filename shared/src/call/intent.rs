@@ -1,5 +1,7 @@
 //! What somebody wants when they dial: written down before Twilio is asked.
 
+use std::time::Duration;
+
 use serde::{Deserialize, Serialize};
 
 use super::{CallId, DynamicVariables, E164, MachineDetection};
@@ -30,4 +32,12 @@ pub struct Intent {
     /// What the agent must be told.
     #[serde(rename = "vars", default, skip_serializing_if = "DynamicVariables::is_empty")]
     pub dynamic_variables: DynamicVariables,
+}
+
+impl Intent {
+    /// From the dial to the last moment the call can last: it rings, then somebody talks.
+    #[must_use]
+    pub fn longest(&self) -> Duration {
+        Duration::from_secs(u64::from(self.timeout_seconds) + u64::from(self.time_limit_seconds))
+    }
 }

@@ -13,7 +13,7 @@ pub use error::AgentError;
 pub use register_call::{RegisterCall, register_call};
 pub use signed_url::get_signed_url;
 
-use crate::net;
+use crate::net::{self, Http, SendError};
 use crate::settings::ElevenLabs;
 
 /// TwiML has at most 64 kB; JSON around it a little more.
@@ -21,16 +21,17 @@ const ANSWER_LIMIT: usize = 96 * 1024;
 
 /// Signs in, sends, and reads an answer that is a success.
 async fn send(
+    http: &Http,
     agent: &ElevenLabs,
     request: RequestBuilder,
     timeout: Duration,
 ) -> Result<Bytes, AgentError> {
     let request = request.header("xi-api-key", agent.api_key.reveal()).timeout(timeout);
-    let unreachable = |error: reqwest::Error| AgentError::Unreachable {
-        timeout: error.is_timeout(),
-        why: net::describe(&error),
+    let unreachable = |error: SendError| AgentError::Unreachable {
+        timeout: matches!(error, SendError::TimedOut(_)),
+        why: error.to_string(),
     };
-    let response = request.send().await.map_err(unreachable)?;
+    let response = http.send(request).await.map_err(unreachable)?;
     let status = response.status();
     let body = net::read_limited(response, ANSWER_LIMIT).await;
     if status.is_success() {

@@ -7,6 +7,7 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 
 use crate::call::{Direction, DynamicVariables, Party};
+use crate::net::Http;
 use crate::settings::ElevenLabs;
 
 use super::{AgentError, send};
@@ -43,7 +44,7 @@ struct ClientData {
 
 /// Registers the call. The answer is TwiML as text, not yet checked.
 pub async fn register_call(
-    http: &reqwest::Client,
+    http: &Http,
     agent: &ElevenLabs,
     call: &RegisterCall<'_>,
     timeout: Duration,
@@ -53,7 +54,7 @@ pub async fn register_call(
         .post(url)
         .header("content-type", "application/json")
         .body(body(agent, call).to_string());
-    unwrap_twiml(&send(agent, request, timeout).await?)
+    unwrap_twiml(&send(http, agent, request, timeout).await?)
 }
 
 fn body(agent: &ElevenLabs, call: &RegisterCall<'_>) -> Value {

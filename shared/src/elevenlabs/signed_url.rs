@@ -5,6 +5,7 @@ use std::time::Duration;
 use reqwest::Url;
 use serde::Deserialize;
 
+use crate::net::Http;
 use crate::settings::ElevenLabs;
 
 use super::{AgentError, send};
@@ -16,7 +17,7 @@ struct Answer {
 
 /// Fetches a signed `wss://` URL of the agent. Its host may differ from the one asked.
 pub async fn get_signed_url(
-    http: &reqwest::Client,
+    http: &Http,
     agent: &ElevenLabs,
     timeout: Duration,
 ) -> Result<String, AgentError> {
@@ -24,7 +25,7 @@ pub async fn get_signed_url(
     let url = format!("{base}/v1/convai/conversation/get-signed-url");
     let url = Url::parse_with_params(&url, [("agent_id", &agent.agent_id)])
         .map_err(|_| AgentError::Nonsense { why: "ELEVENLABS_API_URL is no base".to_owned() })?;
-    signed_url(&send(agent, http.get(url), timeout).await?)
+    signed_url(&send(http, agent, http.get(url), timeout).await?)
 }
 
 fn signed_url(body: &[u8]) -> Result<String, AgentError> {

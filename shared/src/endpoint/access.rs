@@ -98,7 +98,7 @@ pub(super) fn preflight(methods: &'static str) -> Response<Bytes> {
     headers.insert(header::ACCESS_CONTROL_ALLOW_METHODS, HeaderValue::from_static(methods));
     headers.insert(
         header::ACCESS_CONTROL_ALLOW_HEADERS,
-        HeaderValue::from_static("authorization, content-type, range"),
+        HeaderValue::from_static("authorization, content-type, idempotency-key, range"),
     );
     headers.insert(header::ACCESS_CONTROL_MAX_AGE, HeaderValue::from_static("600"));
     response

@@ -4,24 +4,37 @@
 //!
 //! Creating a call at Twilio is not idempotent. So the intent is on record before Twilio is asked;
 //! our `callId` travels in every webhook's URL, so that even a call whose REST answer was lost finds
-//! its record; and an outcome that is not known is told as such and never tried again.
+//! its record; and an outcome that is not known is told as such and never tried again, not even
+//! under its `Idempotency-Key`.
 
+mod admission;
+mod denials;
+mod idempotency;
+mod outcome;
 mod request;
 
+use std::net::IpAddr;
+use std::time::Duration;
+
 use bytes::Bytes;
-use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header};
+use http::{HeaderMap, Method, Request, Response, StatusCode};
 use serde::Serialize;
-use tracing::{error, info, warn};
+use tokio::time::{Instant, timeout_at};
+use tracing::{info, warn};
 
 use crate::call::{CallId, CallRef, CallSid, CallStatus, Fact, Intent, Observation, StatusEvent};
 use crate::settings::{Connect, DialSettings, Token};
-use crate::store::{Nonce, timely};
-use crate::twilio::{DialError, WebhookUrls, create_call, create_call_form, explain};
+use crate::store::{Nonce, StoreError, timely};
+use crate::twilio::{DialError, WebhookUrls, create_call, create_call_form};
 
 use super::access::{Permitted, Right, allow_origin, permit, preflight};
 use super::answer::json;
 use super::refusal::{Reason, Refusal};
-use super::{App, BODY_LIMIT, Endpoint, has_media_type};
+use super::{App, BODY_LIMIT, ClientAddress, Endpoint, has_media_type};
+use admission::{Admission, over};
+pub(super) use denials::Denials;
+use idempotency::{IdempotencyKey, digest_of, earlier};
+use outcome::{fact_of, refusal};
 use request::DialRequest;
 
 /// The endpoint that dials.
@@ -44,10 +57,11 @@ struct Dialled<'a> {
 
 impl Endpoint for MakeCall {
     const NAME: &'static str = "make-call";
+    const PATH: &'static str = "/api/twilio/make-call";
 
     async fn answer(self, app: &App, request: Request<Bytes>) -> Response<Bytes> {
         let response = match *request.method() {
-            Method::POST => match dial(app, request.headers(), request.body()).await {
+            Method::POST => match dial(app, &request).await {
                 Ok(response) => response,
                 Err(refusal) => refusal.into(),
             },
@@ -66,55 +80,95 @@ impl Endpoint for MakeCall {
     }
 }
 
-async fn dial(app: &App, headers: &HeaderMap, body: &Bytes) -> Result<Response<Bytes>, Refusal> {
+async fn dial(app: &App, request: &Request<Bytes>) -> Result<Response<Bytes>, Refusal> {
+    let headers = request.headers();
     // Who has no token need not know what is wrong with the settings.
     if matches!(app.settings.access.token, Token::Set(_)) {
         permit(&app.settings, headers, Right::Dial)?;
     }
     let dialling = app.settings.for_dialling().map_err(Refusal::misconfigured)?;
     let permitted = permit(&app.settings, headers, Right::Dial)?;
-    let intent = intent(app, dialling, permitted, headers, body)?;
-    let call = CallRef::Ours(intent.call_id.clone());
+    if app.settings.limits.paused {
+        return Err(Refusal::new(Reason::CallingPaused, "Unset CALL_PAUSED to go on."));
+    }
+    let key = IdempotencyKey::of(headers)?;
+    let wanted = wanted(app, permitted, headers, request.body())?;
+    let now = app.clock.now();
+    let client = (!permitted.with_token).then(|| client(request));
+    if let Some(until) = client.as_ref().and_then(|client| app.denials.until(client, now)) {
+        return Err(over(Reason::RateLimited, until, now));
+    }
 
-    timely(app.store.begin(&intent, app.clock.now())).await.map_err(|error| {
-        error!(service = "store", %error, callId = %intent.call_id, "nothing was dialled: the intent could not be written");
-        Refusal::new(Reason::StoreUnavailable, "Nothing was dialled. Try again in a moment.")
-    })?;
+    let intent = intent(app, dialling, &wanted);
+    let owner = Nonce::new(app.random.bits128());
+    let claim = key.map(|key| key.claim(permitted, &wanted, owner.clone(), intent.call_id.clone()));
+    let mut admission = Admission::new(app, &intent, client.as_deref(), claim, owner);
+    if let Some(answer) = earlier(app, admission.claim_key().await?, &wanted)? {
+        return Ok(answer);
+    }
+    prepare(app, &mut admission, &intent).await?;
 
     let urls = WebhookUrls::new(dialling.app_url, Some(&intent.call_id));
     let form = create_call_form(&intent, &urls, app.settings.host.serves_files());
     match create_call(&app.http, dialling.twilio, &form).await {
         Ok((call_sid, status)) => {
-            let named = CallRef::Named {
-                call_sid: call_sid.clone(),
-                call_id: Some(intent.call_id.clone()),
-            };
             // Should this write fail, the first callback links the two names all the same.
-            keep(app, &named, accepted(&status)).await;
+            keep(app, &intent, Some(&call_sid), accepted(&status)).await;
             info!(callId = %intent.call_id, callSid = %call_sid, "dialled");
             Ok(dialled(&intent, &call_sid, &status))
         }
         Err(error) => {
-            keep(app, &call, fact_of(&error)).await;
+            keep(app, &intent, None, fact_of(&error)).await;
+            // Before the answer goes out: whoever asks again must find it.
+            match error {
+                DialError::Unknown { .. } => admission.doubt().await,
+                _ => admission.give_back().await,
+            }
             Err(refusal(&error, &intent.call_id))
         }
     }
 }
 
-/// Everything that can be judged before anything is written.
-fn intent(
+/// How long everything before the dial may take. Whoever dials later than that dials somebody who
+/// has stopped waiting.
+const PREPARATION: Duration = Duration::from_secs(5);
+
+/// Takes what the dial takes and writes the intent, in time; or gives everything back.
+async fn prepare(app: &App, admission: &mut Admission<'_>, intent: &Intent) -> Result<(), Refusal> {
+    let deadline = Instant::now() + PREPARATION;
+    let begun = match timeout_at(deadline, admission.admit()).await {
+        Ok(admitted) => {
+            admitted?;
+            timeout_at(deadline, app.store.begin(intent, app.clock.now())).await
+        }
+        Err(elapsed) => Err(elapsed),
+    };
+    match begun {
+        Ok(Ok(())) => Ok(()),
+        Ok(Err(error)) => Err(admission.store_failed(&error).await),
+        Err(_) => Err(admission.store_failed(&StoreError::new("timeout")).await),
+    }
+}
+
+/// The name under which a client's dials are counted: a hash of the address that the host vouches
+/// for. Those without one share one window.
+fn client(request: &Request<Bytes>) -> String {
+    let network = match request.extensions().get::<ClientAddress>().map(|client| client.ip()) {
+        None => String::new(),
+        Some(IpAddr::V4(ip)) => ip.to_string(),
+        // Whoever has one address of a /64 has them all.
+        Some(IpAddr::V6(ip)) => format!("{:x?}", &ip.segments()[..4]),
+    };
+    digest_of(&["client", &network])
+}
+
+/// Everything about the request that can be judged before anything is written.
+fn wanted(
     app: &App,
-    dialling: DialSettings<'_>,
     permitted: Permitted,
     headers: &HeaderMap,
     body: &Bytes,
-) -> Result<Intent, Refusal> {
-    if headers.contains_key("idempotency-key") {
-        return Err(Refusal::new(
-            Reason::InvalidParameter,
-            "Leave the header Idempotency-Key out: this version does not honour it yet, and ignoring it could ring a phone twice.",
-        ));
-    }
+) -> Result<DialRequest, Refusal> {
     if !has_media_type(headers, "application/json") {
         return Err(Refusal::new(
             Reason::UnsupportedMediaType,
@@ -139,26 +193,34 @@ fn intent(
             "dynamicVariables cannot reach the agent with ELEVENLABS_CONNECT=signed-url: use register-call.",
         ));
     }
-    Ok(Intent {
+    Ok(wanted)
+}
+
+fn intent(app: &App, dialling: DialSettings<'_>, wanted: &DialRequest) -> Intent {
+    Intent {
         call_id: CallId::new(app.random.bits128(), !wanted.dynamic_variables.is_empty()),
-        to: wanted.to,
+        to: wanted.to.clone(),
         from: dialling.phone_number.clone(),
-        record: wanted.record.unwrap_or(calling.record_calls),
+        record: wanted.record.unwrap_or(app.settings.calling.record_calls),
         timeout_seconds: wanted.timeout_seconds,
         time_limit_seconds: wanted.time_limit_seconds,
         machine_detection: wanted.machine_detection,
-        dynamic_variables: wanted.dynamic_variables,
-    })
+        dynamic_variables: wanted.dynamic_variables.clone(),
+    }
 }
 
 /// Writes what came of the dial. A failure is logged and goes no further: the call is what it is.
-async fn keep(app: &App, call: &CallRef, fact: Fact) {
+async fn keep(app: &App, intent: &Intent, call_sid: Option<&CallSid>, fact: Fact) {
     let now = app.clock.now();
     let seen = Observation { at: now, fact };
     let delivery = Nonce::new(app.random.bits128());
-    if let Err(error) = timely(app.store.observe(call, &seen, &delivery, now)).await {
-        let call_id = call.call_id().map(CallId::as_str);
-        warn!(service = "store", %error, callId = call_id, "the outcome of a dial was not written");
+    let call = CallRef::Ours(intent.call_id.clone());
+    let write = match call_sid {
+        Some(call_sid) => app.store.placed(intent, call_sid, &seen, &delivery, now),
+        None => app.store.observe(&call, &seen, &delivery, now),
+    };
+    if let Err(error) = timely(write).await {
+        warn!(service = "store", %error, callId = %intent.call_id, "the outcome of a dial was not written");
     }
 }
 
@@ -184,56 +246,4 @@ fn dialled(intent: &Intent, call_sid: &CallSid, status: &CallStatus) -> Response
         from: intent.from.as_str(),
     };
     json(StatusCode::OK, &body)
-}
-
-fn fact_of(error: &DialError) -> Fact {
-    match error {
-        DialError::Rejected { code, .. } | DialError::Unauthorized { code } => {
-            Fact::DialRefused { code: *code }
-        }
-        DialError::RateLimited { code, .. } => Fact::DialRefused { code: *code },
-        DialError::Unreachable { .. } => Fact::DialUnsent,
-        DialError::Unknown { .. } => Fact::DialUnknown,
-    }
-}
-
-fn refusal(error: &DialError, call_id: &CallId) -> Refusal {
-    match error {
-        DialError::RateLimited { retry_after, .. } => {
-            warn!(service = "twilio", status = 429, callId = %call_id, "nothing was dialled");
-            Refusal::new(Reason::TwilioRateLimited, "Nothing was dialled. Wait, then dial again.")
-                .with_header(header::RETRY_AFTER, HeaderValue::from(*retry_after))
-        }
-        DialError::Rejected { status, code } => {
-            warn!(service = "twilio", status, code, callId = %call_id, "Twilio refused the call");
-            explained(Reason::TwilioRejected, *code, "Look into Twilio's debugger log.")
-        }
-        DialError::Unauthorized { code } => {
-            error!(service = "twilio", status = 401, code, callId = %call_id, "Twilio refused our credentials");
-            let what = "Check TWILIO_ACCOUNT_SID and TWILIO_AUTH_TOKEN (or the API key).";
-            explained(Reason::TwilioUnauthorized, *code, what)
-        }
-        DialError::Unreachable { why } => {
-            error!(service = "twilio", why, callId = %call_id, "nothing was dialled: Twilio could not be reached");
-            Refusal::new(Reason::TwilioUnreachable, "Nothing was sent. Dial again in a moment.")
-        }
-        DialError::Unknown { why } => {
-            error!(service = "twilio", why, callId = %call_id, "nobody knows whether the phone rings");
-            Refusal::new(
-                Reason::TwilioUnknownOutcome,
-                "Do not dial again: follow the call with GET /api/twilio/status?callId=.",
-            )
-            .with_call_id(call_id.clone())
-        }
-    }
-}
-
-/// Twilio's own refusal: its code, what it truly means, and what to do.
-fn explained(reason: Reason, code: Option<u32>, otherwise: &'static str) -> Refusal {
-    let Some(code) = code else { return Refusal::new(reason, otherwise) };
-    let refusal = match explain(code) {
-        Some(known) => Refusal::new(reason, known.fix).with_error(known.meaning),
-        None => Refusal::new(reason, otherwise),
-    };
-    refusal.with_code(code)
 }

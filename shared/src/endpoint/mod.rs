@@ -4,6 +4,7 @@ mod access;
 mod answer;
 mod call_json;
 mod diagnosis;
+mod from_host;
 mod make_call;
 mod recording;
 mod refusal;
@@ -16,15 +17,17 @@ use std::sync::Arc;
 use bytes::Bytes;
 use http::{HeaderMap, Request, Response, header};
 
+pub use from_host::{ClientAddress, UnorderedQuery};
 pub use make_call::MakeCall;
 pub use recording::Recording;
 pub use refusal::{Reason, Refusal};
 pub use status::Status;
 pub use voice::Voice;
 
+use crate::net::Http;
 use crate::ports::{Clock, Random};
 use crate::settings::Settings;
-use crate::store::CallStore;
+use crate::store::Store;
 
 /// The largest body any endpoint takes, bytes.
 pub const BODY_LIMIT: usize = 64 * 1024;
@@ -34,13 +37,15 @@ pub struct App {
     /// The environment, parsed.
     pub settings: Settings,
     /// Where calls are kept.
-    pub store: Arc<dyn CallStore>,
+    pub store: Arc<dyn Store>,
     /// The one HTTP client: its connections are kept alive between requests.
-    pub http: reqwest::Client,
+    pub http: Http,
     /// The time.
     pub clock: Arc<dyn Clock>,
     /// The dice.
     pub random: Arc<dyn Random>,
+    /// make-call's memory of whom it refused.
+    denials: make_call::Denials,
     /// Voice's memory of what it answered while the store was down.
     unguarded: voice::Unguarded,
 }
@@ -50,12 +55,20 @@ impl App {
     #[must_use]
     pub fn new(
         settings: Settings,
-        store: Arc<dyn CallStore>,
-        http: reqwest::Client,
+        store: Arc<dyn Store>,
+        http: impl Into<Http>,
         clock: Arc<dyn Clock>,
         random: Arc<dyn Random>,
     ) -> Self {
-        Self { settings, store, http, clock, random, unguarded: voice::Unguarded::default() }
+        Self {
+            settings,
+            store,
+            http: http.into(),
+            clock,
+            random,
+            denials: make_call::Denials::default(),
+            unguarded: voice::Unguarded::default(),
+        }
     }
 }
 
@@ -63,6 +76,10 @@ impl App {
 pub trait Endpoint: Copy + Send + Sync + 'static {
     /// The binary's name.
     const NAME: &'static str;
+
+    /// Its path under the public base. What a host shows instead, a stage or a rewrite, is nothing to
+    /// go by.
+    const PATH: &'static str;
 
     /// Answers a request, whatever it is.
     fn answer(
@@ -82,4 +99,25 @@ fn has_media_type(headers: &HeaderMap, media_type: &str) -> bool {
         .and_then(|value| value.to_str().ok())
         .and_then(|value| value.split(';').next())
         .is_some_and(|given| given.trim().eq_ignore_ascii_case(media_type))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::settings::AppUrl;
+    use crate::twilio::WebhookUrls;
+
+    #[test]
+    fn the_urls_we_hand_out_are_those_we_verify() {
+        let app_url = AppUrl::parse("https://app.example/Prod").unwrap();
+        let urls = WebhookUrls::new(&app_url, None);
+        for (url, path) in [
+            (urls.voice(), Voice::PATH),
+            (urls.status(), Status::PATH),
+            (urls.recording(), Recording::PATH),
+        ] {
+            let sent = url.split('#').next().unwrap_or_default();
+            assert_eq!(sent, format!("https://app.example/Prod{path}"));
+        }
+    }
 }

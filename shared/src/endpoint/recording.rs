@@ -25,6 +25,7 @@ const METHODS: &str = "GET, POST, OPTIONS";
 
 impl Endpoint for Recording {
     const NAME: &'static str = "recording";
+    const PATH: &'static str = "/api/twilio/recording";
 
     async fn answer(self, app: &App, request: Request<Bytes>) -> Response<Bytes> {
         let response = match *request.method() {

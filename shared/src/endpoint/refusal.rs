@@ -58,14 +58,28 @@ reasons! {
     OriginNotAllowed = 403 "origin_not_allowed", "This page may not use this service.";
     TokenNotConfigured = 403 "token_not_configured", "This needs a token, and none is configured.";
     InvalidSignature = 403 "invalid_signature", "This request was not signed by Twilio.";
+    DestinationNotAllowed = 403 "destination_not_allowed", "This region is not called.";
+    DestinationPremium = 403 "destination_premium", "Premium numbers are not called.";
+    DestinationBlocked = 403 "destination_blocked", "This number is not called.";
+    DestinationSelf = 403 "destination_self", "This is our own number.";
     CallNotFound = 404 "call_not_found", "There is no such call.";
     RecordingNotFound = 404 "recording_not_found", "There is no recording of this call.";
     MethodNotAllowed = 405 "method_not_allowed", "This method is not supported here.";
+    IdempotencyInFlight = 409 "idempotency_in_flight", "The same call is being placed right now.";
+    IdempotencyUnknownOutcome = 409 "idempotency_unknown_outcome",
+        "Twilio's answer to this call was lost: the phone may be ringing.";
     RecordingNotReady = 409 "recording_not_ready", "The recording is not ready yet.";
     BodyTooLarge = 413 "body_too_large", "The request is too large.";
     UnsupportedMediaType = 415 "unsupported_media_type", "The request must be JSON.";
     RangeNotSatisfiable = 416 "invalid_parameter", "The recording ends before this range.";
+    IdempotencyKeyReused = 422 "idempotency_key_reused", "This key was used for a different call.";
+    RateLimited = 429 "rate_limited", "Too many calls were placed from here.";
+    DestinationCooldown = 429 "destination_cooldown", "This number was called a moment ago.";
+    DestinationDailyLimit = 429 "destination_daily_limit", "This number was called too often today.";
+    ConcurrencyLimit = 429 "concurrency_limit", "Too many calls are going on.";
+    DailyLimit = 429 "daily_limit", "No more calls are placed today.";
     TwilioRateLimited = 429 "twilio_rate_limited", "Twilio has too many requests at once.";
+    QuietHours = 451 "quiet_hours", "It is too early or too late to call there.";
     InternalError = 500 "internal_error", "Something went wrong on our side.";
     Misconfigured = 500 "misconfigured", "This service is not fully configured.";
     TwilioRejected = 502 "twilio_rejected", "Twilio refused to place the call.";
@@ -73,6 +87,7 @@ reasons! {
     TwilioUnreachable = 502 "twilio_unreachable", "Twilio could not be reached.";
     TwilioUnknownOutcome = 502 "twilio_unknown_outcome",
         "Twilio's answer was lost: the phone may be ringing.";
+    CallingPaused = 503 "calling_paused", "No calls are placed at the moment.";
     StoreUnavailable = 503 "store_unavailable", "The record of calls cannot be reached.";
 }
 

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use http::{Method, Request, Response, StatusCode};
 use serde::Serialize;
-use tracing::{error, info};
+use tracing::{error, info, warn};
 
 use crate::call::{CallId, CallRef, CallSid, Observation};
 use crate::store::{Lookup, Nonce, Record, StoreError, timely};
@@ -32,6 +32,7 @@ struct List {
 
 impl Endpoint for Status {
     const NAME: &'static str = "status";
+    const PATH: &'static str = "/api/twilio/status";
 
     async fn answer(self, app: &App, request: Request<Bytes>) -> Response<Bytes> {
         let response = match *request.method() {
@@ -75,8 +76,18 @@ pub(super) async fn observe(
     if observed.ended_the_call(seen) {
         let (call_sid, call_id) = names(call);
         info!(callSid = call_sid, callId = call_id, event = seen.key(), "call ended");
+        if let Some(call_id) = call.call_id().or(observed.before.call_id.as_ref()) {
+            free_slot(app, call_id).await;
+        }
     }
     Ok(empty(StatusCode::NO_CONTENT))
+}
+
+/// The call no longer counts as one of those going on. Should this fail, its lease ends by itself.
+async fn free_slot(app: &App, call_id: &CallId) {
+    if let Err(error) = timely(app.store.free_slot(call_id)).await {
+        warn!(service = "store", %error, callId = %call_id, "a slot was not freed; its lease will end");
+    }
 }
 
 fn names(call: &CallRef) -> (Option<&str>, Option<&str>) {

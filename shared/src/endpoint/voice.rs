@@ -32,6 +32,7 @@ pub struct Voice;
 
 impl Endpoint for Voice {
     const NAME: &'static str = "voice";
+    const PATH: &'static str = "/api/twilio/voice";
 
     async fn answer(self, app: &App, request: Request<Bytes>) -> Response<Bytes> {
         if request.method() != Method::POST {

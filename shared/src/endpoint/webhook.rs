@@ -5,11 +5,11 @@ use http::{HeaderMap, Request};
 use tracing::warn;
 
 use crate::call::CallId;
-use crate::settings::Settings;
+use crate::settings::{AppUrl, Settings};
 use crate::twilio::{BadSignature, Form, requested_url};
 
 use super::refusal::{Reason, Refusal};
-use super::{BODY_LIMIT, Endpoint, has_media_type};
+use super::{BODY_LIMIT, Endpoint, UnorderedQuery, has_media_type};
 
 /// A webhook that Twilio signed.
 #[derive(Debug)]
@@ -31,15 +31,15 @@ pub(super) fn verified<E: Endpoint>(
     if request.body().len() > BODY_LIMIT {
         return Err(Refusal::new(Reason::BodyTooLarge, "Twilio's webhooks are far smaller."));
     }
-    let url = requested_url(app_url, request.uri());
     let verify = || -> Result<Form, BadSignature> {
         let signature = signature(request.headers())?;
+        let urls = requested_urls::<E>(app_url, request);
         if !has_media_type(request.headers(), "application/x-www-form-urlencoded") {
-            verifier.verify_body(&url, request.body(), signature)?;
+            any(&urls, |url| verifier.verify_body(url, request.body(), signature))?;
             return Ok(Form::default());
         }
         let form = Form::parse(request.body()).ok_or(BadSignature::Body)?;
-        verifier.verify(&url, &form, signature)?;
+        any(&urls, |url| verifier.verify(url, &form, signature))?;
         Ok(form)
     };
     match verify() {
@@ -53,6 +53,31 @@ pub(super) fn verified<E: Endpoint>(
             ))
         }
     }
+}
+
+/// The URLs Twilio may have signed: ours, with the query as received or, where the host lost its
+/// order, in any. Whoever reorders a signed query says nothing that was not signed.
+fn requested_urls<E: Endpoint>(app_url: &AppUrl, request: &Request<Bytes>) -> Vec<String> {
+    let queries = match request.extensions().get::<UnorderedQuery>() {
+        Some(query) => query.orders().into_iter().map(Some).collect(),
+        None => vec![request.uri().query().map(str::to_owned)],
+    };
+    queries.iter().map(|query| requested_url(app_url, E::PATH, query.as_deref())).collect()
+}
+
+/// Whether one of the URLs is what was signed; if none is, why the last is not.
+fn any(
+    urls: &[String],
+    verify: impl Fn(&str) -> Result<(), BadSignature>,
+) -> Result<(), BadSignature> {
+    let mut verdict = Err(BadSignature::Mismatch);
+    for url in urls {
+        verdict = verify(url);
+        if verdict.is_ok() {
+            break;
+        }
+    }
+    verdict
 }
 
 fn signature(headers: &HeaderMap) -> Result<&str, BadSignature> {

@@ -6,18 +6,28 @@ use bytes::{Buf as _, Bytes, BytesMut};
 use http::{Request, Response};
 use http_body_util::BodyExt as _;
 
-use crate::endpoint::{App, BODY_LIMIT, Endpoint, Reason, Refusal};
+use crate::endpoint::{App, BODY_LIMIT, ClientAddress, Endpoint, Reason, Refusal};
 
 use super::guarded;
 
 /// Reads the body and answers. One byte over the limit is enough to know: the endpoint refuses such
 /// a body in its own words, with its own headers.
-pub async fn answer<E, B>(endpoint: E, app: Arc<App>, request: Request<B>) -> Response<Bytes>
+///
+/// `client` is who asks as the server itself knows it, if it does.
+pub async fn answer<E, B>(
+    endpoint: E,
+    app: Arc<App>,
+    client: Option<ClientAddress>,
+    request: Request<B>,
+) -> Response<Bytes>
 where
     E: Endpoint,
     B: http_body::Body + Unpin,
 {
-    let (parts, mut body) = request.into_parts();
+    let (mut parts, mut body) = request.into_parts();
+    if let Some(client) = client {
+        parts.extensions.insert(client);
+    }
     let mut read = BytesMut::new();
     while read.len() <= BODY_LIMIT {
         match body.frame().await {

@@ -1,4 +1,7 @@
-//! AWS Lambda: API Gateway HTTP API (v2) or a Function URL in front.
+//! AWS Lambda behind any of its HTTP front ends: HTTP API, REST API, Function URL, load balancer.
+
+mod front;
+mod query;
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -6,26 +9,36 @@ use std::sync::Arc;
 use bytes::Bytes;
 use http::Request;
 use http_body_util::Full;
-use lambda_http::{Body, service_fn};
+use lambda_http::lambda_runtime::{self, LambdaEvent};
+use lambda_http::request::LambdaRequest;
+use lambda_http::{Adapter, Body, Service as _, service_fn};
 
 use crate::endpoint::{App, Endpoint};
 
 use super::{Error, guarded};
+use front::Front;
 
+/// `lambda_http::run` in two steps: between them we see the event itself, which knows the caller's
+/// address and the query's spelling, and take out what would make `lambda_http` panic.
 pub(super) async fn run<E: Endpoint>(endpoint: E, app: Arc<App>) -> Result<(), Error> {
-    let handler = move |request: lambda_http::Request| {
+    let invocation = move |mut event: LambdaEvent<LambdaRequest>| {
+        let front = Front::take(&mut event.payload);
         let app = Arc::clone(&app);
-        async move {
-            let (parts, body) = request.into_parts();
-            // Forms arrive base64-encoded and are decoded by now.
-            let body = match body {
-                Body::Text(text) => text.into(),
-                Body::Binary(bytes) => bytes.into(),
-                _ => Bytes::new(),
-            };
-            let response = guarded(endpoint, app, Request::from_parts(parts, body)).await;
-            Ok::<_, Infallible>(response.map(Full::new))
-        }
+        let handler = move |request| {
+            let request = front.complete::<E, _>(decoded(request));
+            let app = Arc::clone(&app);
+            async move { Ok::<_, Infallible>(guarded(endpoint, app, request).await.map(Full::new)) }
+        };
+        Adapter::from(service_fn(handler)).call(event)
     };
-    lambda_http::run(service_fn(handler)).await
+    lambda_runtime::run(service_fn(invocation)).await
+}
+
+/// The body in bytes. What came base64-encoded, as forms do from most front ends, is decoded by now.
+fn decoded(request: lambda_http::Request) -> Request<Bytes> {
+    request.map(|body| match body {
+        Body::Text(text) => text.into(),
+        Body::Binary(bytes) => bytes.into(),
+        _ => Bytes::new(),
+    })
 }

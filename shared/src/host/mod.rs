@@ -1,9 +1,11 @@
 //! The hosts: one handler on Lambda, on Vercel and on a developer's machine, from one binary.
 
 pub mod body;
+pub mod client;
 #[cfg(feature = "lambda")]
 mod lambda;
 mod log;
+mod platform;
 mod start;
 #[cfg(feature = "vercel")]
 mod vercel;
@@ -19,6 +21,8 @@ pub use start::{app, open_store};
 use crate::settings::Variables;
 
 use crate::endpoint::{App, Endpoint};
+
+use platform::Platform;
 
 /// Why a process could not start or stopped.
 pub type Error = Box<dyn std::error::Error + Send + Sync>;
@@ -50,25 +54,20 @@ pub fn main<E: Endpoint>(endpoint: E) -> Result<(), Error> {
 }
 
 async fn run<E: Endpoint>(endpoint: E, app: Arc<App>) -> Result<(), Error> {
-    #[cfg(feature = "lambda")]
-    if is_lambda() {
-        return lambda::run(endpoint, app).await;
+    match Platform::detect(&ProcessVariables) {
+        #[cfg(feature = "lambda")]
+        Platform::Lambda => lambda::run(endpoint, app).await,
+        // Without a platform this is plain HTTP on 127.0.0.1:$VERCEL_DEV_PORT, or 3000.
+        #[cfg(feature = "vercel")]
+        platform @ (Platform::Bare | Platform::Vercel) => {
+            vercel::run(endpoint, app, platform).await
+        }
+        #[allow(unreachable_patterns, reason = "unreachable where both are carried")]
+        platform => {
+            let _ = (endpoint, app);
+            Err(format!("this build does not carry what {platform:?} needs").into())
+        }
     }
-    // Without a host this is plain HTTP on 127.0.0.1:$VERCEL_DEV_PORT, or 3000.
-    #[cfg(feature = "vercel")]
-    return vercel::run(endpoint, app).await;
-    #[cfg(not(feature = "vercel"))]
-    {
-        let _ = (endpoint, app);
-        Err("this build runs on AWS Lambda only".into())
-    }
-}
-
-/// Vercel is looked for first: it reserves names of Lambda's too (`hosting.md` 0).
-#[cfg(feature = "lambda")]
-fn is_lambda() -> bool {
-    let on = |name: &str| std::env::var_os(name).is_some();
-    on("AWS_LAMBDA_RUNTIME_API") && !on("VERCEL_IPC_PATH") && !on("VERCEL_DEV")
 }
 
 /// Answers one request in a task of its own. A caller who hangs up does not cut a dial off between

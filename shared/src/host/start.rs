@@ -67,7 +67,7 @@ fn announce(settings: &Settings) {
     }
     if settings.host.is_deployed() && matches!(settings.access.token, Token::Unset) {
         warn!(
-            "MAKE_CALL_TOKEN is not set: the Origin check stops other sites, not a person with curl, and this version has no limits yet"
+            "MAKE_CALL_TOKEN is not set: the Origin check stops other sites, not a person with curl, so only the limits bound the bill"
         );
     }
 }

@@ -6,13 +6,21 @@ use vercel_runtime::service_fn;
 
 use crate::endpoint::{App, Endpoint};
 
-use super::{Error, body};
+use super::platform::Platform;
+use super::{Error, body, client};
 
-pub(super) async fn run<E: Endpoint>(endpoint: E, app: Arc<App>) -> Result<(), Error> {
+pub(super) async fn run<E: Endpoint>(
+    endpoint: E,
+    app: Arc<App>,
+    platform: Platform,
+) -> Result<(), Error> {
     let handler = move |request: vercel_runtime::Request| {
         let app = Arc::clone(&app);
+        // Without Vercel in front anybody may have written the header. The peer is not told.
+        let is_vercels = platform == Platform::Vercel;
+        let client = is_vercels.then(|| client::real_ip(request.headers())).flatten();
         // Never an `Err`: its text would reach the caller.
-        async move { Ok::<_, Error>(body::answer(endpoint, app, request).await) }
+        async move { Ok::<_, Error>(body::answer(endpoint, app, client, request).await) }
     };
     vercel_runtime::run(service_fn(handler)).await
 }

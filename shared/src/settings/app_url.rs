@@ -13,7 +13,6 @@ use super::env::Env;
 #[derive(Clone, PartialEq, Eq)]
 pub struct AppUrl {
     base: String,
-    authority_length: usize,
     origin: Origin,
 }
 
@@ -22,28 +21,13 @@ impl AppUrl {
     pub fn parse(text: &str) -> Result<Self, String> {
         let base = text.trim().trim_end_matches('/');
         let url = http_url(base)?;
-        let authority_start = base.find("://").map_or(0, |at| at + 3);
-        let path = base[authority_start..].find('/');
-        let authority_length = path.map_or(base.len(), |at| authority_start + at);
-        Ok(Self { base: base.to_owned(), authority_length, origin: Origin::of(&url) })
+        Ok(Self { base: base.to_owned(), origin: Origin::of(&url) })
     }
 
     /// `https://host/maybe/a/path`.
     #[must_use]
     pub fn base(&self) -> &str {
         &self.base
-    }
-
-    /// `https://host`, as written.
-    #[must_use]
-    pub fn authority(&self) -> &str {
-        &self.base[..self.authority_length]
-    }
-
-    /// `/maybe/a/path`, or nothing.
-    #[must_use]
-    pub fn path(&self) -> &str {
-        &self.base[self.authority_length..]
     }
 
     /// What a browser sends as `Origin` from our own pages.

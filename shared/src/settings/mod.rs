@@ -8,6 +8,7 @@ mod aws;
 mod elevenlabs;
 mod env;
 mod host;
+mod limits;
 mod secret;
 mod store_url;
 mod twilio;
@@ -17,6 +18,7 @@ pub use app_url::{AppUrl, BaseUrl, Origin};
 pub use elevenlabs::{Connect, ElevenLabs};
 pub use env::{Problem, Variables};
 pub use host::Host;
+pub use limits::CallLimits;
 pub use secret::Secret;
 pub use store_url::{AwsIdentity, DynamoDbUrl, StoreUrl};
 pub use voice::{Apologies, Apology, Voice};
@@ -47,6 +49,8 @@ pub struct Settings {
     pub access: Access,
     /// Defaults and bounds of a call.
     pub calling: Calling,
+    /// What bounds the bill.
+    pub limits: CallLimits,
     /// What voice answers, and how fast.
     pub voice: Voice,
     /// Every variable that is missing or malformed.
@@ -97,17 +101,7 @@ pub struct DialSettings<'a> {
 
 /// Settings that bound the bill and are not honoured yet: whoever sets one relies on it, so we
 /// refuse to dial rather than dial unprotected.
-const NOT_HONOURED_YET: [&str; 9] = [
-    "CALL_ALLOWED_PREFIXES",
-    "CALL_BLOCKLIST",
-    "CALL_COOLDOWN_SECONDS",
-    "CALL_MAX_CONCURRENT",
-    "CALL_MAX_PER_DAY",
-    "CALL_MAX_PER_DESTINATION_PER_DAY",
-    "CALL_PAUSED",
-    "CALL_QUIET_HOURS",
-    "CALL_RATE_PER_CLIENT",
-];
+const NOT_HONOURED_YET: [&str; 3] = ["CALL_ALLOWED_PREFIXES", "CALL_BLOCKLIST", "CALL_QUIET_HOURS"];
 
 impl Settings {
     /// Reads them through `variables`.
@@ -130,11 +124,7 @@ impl Settings {
             retention_days: env.number("CALL_RETENTION_DAYS", 30, 1..=3650),
         };
         for name in NOT_HONOURED_YET {
-            // A switch for emergencies: only these words leave it off.
-            let is_off = |value: &str| {
-                name == "CALL_PAUSED" && (value == "0" || value.eq_ignore_ascii_case("false"))
-            };
-            if env.get(name).is_some_and(|value| !is_off(value.trim())) {
+            if env.get(name).is_some() {
                 env.problem(
                     name,
                     "is not honoured by this version yet, so nothing is dialled while it is set",
@@ -151,6 +141,7 @@ impl Settings {
             elevenlabs: elevenlabs::elevenlabs(&mut env),
             store: store_url::store(&mut env, host),
             voice: voice::voice(&mut env),
+            limits: limits::limits(&mut env),
             host,
             twilio,
             access,

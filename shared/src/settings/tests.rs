@@ -188,8 +188,7 @@ fn a_trailing_slash_of_a_base_is_dropped() {
         assert_eq!(settings.twilio.unwrap().api_url.as_str(), "https://api.twilio.com");
     }
     let settings = parse(&with(&[("NEXT_PUBLIC_APP_URL", "https://app.example:8443/Prod/")]));
-    let app_url = settings.app_url.unwrap();
-    assert_eq!((app_url.authority(), app_url.path()), ("https://app.example:8443", "/Prod"));
+    assert_eq!(settings.app_url.unwrap().base(), "https://app.example:8443/Prod");
 }
 
 #[cfg(feature = "sqlite")]
@@ -284,15 +283,37 @@ fn a_flag_is_on_unless_it_says_no() {
 
 #[cfg(feature = "sqlite")]
 #[test]
-fn a_limit_that_is_not_honoured_yet_is_a_problem_and_not_a_silence() {
-    let limits = "CALL_ALLOWED_PREFIXES CALL_BLOCKLIST CALL_COOLDOWN_SECONDS CALL_MAX_CONCURRENT \
-        CALL_MAX_PER_DAY CALL_MAX_PER_DESTINATION_PER_DAY CALL_QUIET_HOURS CALL_RATE_PER_CLIENT";
-    for name in limits.split(' ') {
-        assert_refused(name, &["1", "0"]);
-        assert_taken(name, &["", " "]);
+fn a_limit_is_a_number_in_its_range_and_has_a_default() {
+    let ranges = [
+        ("CALL_RATE_PER_CLIENT", "1", "1000"),
+        ("CALL_COOLDOWN_SECONDS", "0", "86400"),
+        ("CALL_MAX_PER_DESTINATION_PER_DAY", "1", "1000"),
+        ("CALL_MAX_CONCURRENT", "1", "5000"),
+        ("CALL_MAX_PER_DAY", "1", "10000000"),
+    ];
+    for (name, low, high) in ranges {
+        assert_taken(name, &["", " ", low, high]);
+        assert_refused(name, &["-1", "ten", "1.5", "10000001"]);
     }
-    assert_refused("CALL_PAUSED", &["1", "true", "yes"]);
-    assert_taken("CALL_PAUSED", &["", "0", "false", "False"]);
+    let limits = parse(&good()).limits;
+    let day = (limits.per_destination_per_day, limits.max_per_day);
+    assert_eq!((limits.rate_per_client, day, limits.max_concurrent), (10, (5, 200), 10));
+    assert_eq!((limits.cooldown.as_secs(), limits.paused), (30, false));
+}
+
+#[test]
+fn only_0_and_false_leave_the_emergency_switch_off() {
+    let paused = |value: &str| {
+        let mut vars = good();
+        vars.insert("CALL_PAUSED", value.to_owned());
+        parse(&vars).limits.paused
+    };
+    for value in ["off", "no", "1", "true", "yes"] {
+        assert!(paused(value), "{value}");
+    }
+    for value in ["", " ", "0", "false", "False"] {
+        assert!(!paused(value), "{value}");
+    }
 }
 
 #[test]

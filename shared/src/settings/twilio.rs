@@ -114,16 +114,6 @@ mod tests {
     }
 
     #[test]
-    fn only_0_and_false_leave_the_emergency_switch_off() {
-        for value in ["off", "no", "1", "true", "yes"] {
-            assert_eq!(problems(&[("CALL_PAUSED", value)]), ["CALL_PAUSED"], "{value}");
-        }
-        for value in ["", "0", "false"] {
-            assert_eq!(problems(&[("CALL_PAUSED", value)]), [""; 0], "{value}");
-        }
-    }
-
-    #[test]
     fn a_password_in_an_address_never_prints() {
         let url = "https://user:hunter2@app.example";
         assert!(problems(&[("NEXT_PUBLIC_APP_URL", url)]).is_empty());

@@ -2,7 +2,6 @@
 //! refuses to dial while voice still connects whoever is on the line.
 
 use std::future::ready;
-use std::time::Duration;
 
 use super::{Answers, Calls, Claim, Dials, Lookup, Nonce, Observations, Observed, Record};
 use super::{KeyClaim, KeyRow, Keys, Limits, StoreError, StoreFuture, Taken, Window};
@@ -87,17 +86,7 @@ impl Limits for Absent {
         self.fail()
     }
 
-    fn take_cooldown<'a>(
-        &'a self,
-        _: &'a str,
-        _: Duration,
-        _: &'a Nonce,
-        _: Timestamp,
-    ) -> StoreFuture<'a, Taken> {
-        self.fail()
-    }
-
-    fn give_cooldown_back<'a>(&'a self, _: &'a str, _: &'a Nonce) -> StoreFuture<'a, ()> {
+    fn give_window_back<'a>(&'a self, _: &'a str, _: Window, _: &'a Nonce) -> StoreFuture<'a, ()> {
         self.fail()
     }
 

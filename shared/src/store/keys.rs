@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use super::{Calls, Lookup, Nonce, StoreError, StoreFuture};
+use super::{Calls, Lookup, Nonce, Record, StoreError, StoreFuture};
 use crate::call::{CallId, CallSid, Timestamp};
 
 /// How long a claim without an outcome counts as being worked on. A function that was still waiting
@@ -52,10 +52,10 @@ pub enum KeyState {
     },
     /// The dial was made: give the same answer again.
     Done {
-        /// Ours.
-        call_id: CallId,
-        /// Twilio's.
+        /// Twilio's name of the call.
         call_sid: CallSid,
+        /// What is known of it.
+        record: Box<Record>,
     },
 }
 
@@ -99,8 +99,9 @@ pub async fn claim<S: Keys + Calls + ?Sized>(
     }
     let call_id = row.claim.call_id;
     let call = store.load(&Lookup::CallId(call_id.clone()), now).await?;
-    Ok(match call.and_then(|call| call.call_sid) {
-        Some(call_sid) => KeyState::Done { call_id, call_sid },
+    let named = call.and_then(|record| Some((record.call_sid.clone()?, record)));
+    Ok(match named {
+        Some((call_sid, record)) => KeyState::Done { call_sid, record: Box::new(record) },
         None if !row.is_unknown && now < row.claimed_at.plus(IN_FLIGHT) => KeyState::InFlight,
         None => KeyState::Unknown { call_id },
     })

@@ -1,6 +1,6 @@
 //! Limits on dialling, each one atomic operation: nobody counts first and acts on it later.
 //!
-//! Names (`client`, `destination`) are hashes by the time they come here: a store holds no number
+//! Names of clients and destinations are hashes by the time they come here: a store holds no number
 //! and no address in a limit's row. Every operation is safe to repeat after a lost reply; where a
 //! repetition cannot be told from a second request it may only over-count.
 
@@ -19,43 +19,52 @@ pub enum Taken {
         /// The earliest time at which asking again can succeed.
         free_at: Timestamp,
     },
+    /// It would fit, but comes too soon after the one before; nothing is counted.
+    TooSoon {
+        /// The earliest time at which asking again can succeed.
+        free_at: Timestamp,
+    },
 }
 
-/// A rolling window: never more than `limit` in *any* `length`, not so many a clock hour.
+/// A rolling window: never more than `limit` in *any* `length`, not so many a clock hour, and no two
+/// within `spacing`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Window {
     /// How many fit: 1 to 1000.
     pub limit: u32,
     /// Its length. An entry made at `t` is free again at exactly `t + length`.
     pub length: Duration,
+    /// The cool-down after each entry, at most `length`; zero for none.
+    pub spacing: Duration,
+}
+
+impl Window {
+    /// When an entry may follow one made at `newest`.
+    #[cfg(any(feature = "dynamodb", feature = "redis", feature = "sqlite"))]
+    pub(super) fn after(self, newest: Timestamp) -> Timestamp {
+        newest.plus(self.spacing)
+    }
 }
 
 /// Limits on dialling.
 pub trait Limits: Send + Sync {
-    /// Takes a place in the client's rolling window. `entry` tells this request from others: the
-    /// same entry again takes no second place.
+    /// Takes a place in the rolling window called `name`: a client's or a destination's. `entry`
+    /// tells this request from others: the same entry again takes no second place.
     fn take_window<'a>(
         &'a self,
-        client: &'a str,
+        name: &'a str,
         window: Window,
         entry: &'a Nonce,
         now: Timestamp,
     ) -> StoreFuture<'a, Taken>;
 
-    /// Starts the destination's cool-down, unless one is running that is not `owner`'s.
-    fn take_cooldown<'a>(
+    /// Gives the entry's place back, cool-down included: its dial came to nothing. One that is not
+    /// there is no error. `window` is the one it was taken from.
+    fn give_window_back<'a>(
         &'a self,
-        destination: &'a str,
-        length: Duration,
-        owner: &'a Nonce,
-        now: Timestamp,
-    ) -> StoreFuture<'a, Taken>;
-
-    /// Ends the destination's cool-down if it is `owner`'s: its dial came to nothing.
-    fn give_cooldown_back<'a>(
-        &'a self,
-        destination: &'a str,
-        owner: &'a Nonce,
+        name: &'a str,
+        window: Window,
+        entry: &'a Nonce,
     ) -> StoreFuture<'a, ()>;
 
     /// Leases one of `limit` slots for a call until `lease_end`. A lease that has ended is free

@@ -31,7 +31,7 @@ pub use redis::Redis;
 #[cfg(feature = "sqlite")]
 pub use sqlite::Sqlite;
 
-use crate::call::{CallRef, Intent, Observation, Timestamp};
+use crate::call::{CallRef, CallSid, Intent, Observation, Timestamp};
 
 /// What every operation returns: boxed, so that a store can be chosen at run time.
 pub type StoreFuture<'a, T> = Pin<Box<dyn Future<Output = Result<T, StoreError>> + Send + 'a>>;
@@ -47,9 +47,25 @@ pub async fn timely<T>(operation: StoreFuture<'_, T>) -> Result<T, StoreError> {
 }
 
 /// Dialling: the intent is on record before a phone can ring.
-pub trait Dials: Send + Sync {
+pub trait Dials: Observations {
     /// Writes the intent under its `callId`. Twilio is asked only after this returned `Ok`.
     fn begin<'a>(&'a self, intent: &'a Intent, now: Timestamp) -> StoreFuture<'a, ()>;
+
+    /// Adds Twilio's answer to the dial: an [`observe`](Observations::observe) by who still has the
+    /// intent at hand, which a store may leave where voice will look for it.
+    fn placed<'a>(
+        &'a self,
+        intent: &'a Intent,
+        call_sid: &'a CallSid,
+        seen: &'a Observation,
+        delivery: &'a Nonce,
+        now: Timestamp,
+    ) -> StoreFuture<'a, Observed> {
+        Box::pin(async move {
+            let (call_sid, call_id) = (call_sid.clone(), Some(intent.call_id.clone()));
+            self.observe(&CallRef::Named { call_sid, call_id }, seen, delivery, now).await
+        })
+    }
 }
 
 /// Recording what happened.
@@ -57,7 +73,8 @@ pub trait Observations: Send + Sync {
     /// Adds one observation to a call, creating the call if need be, and links the call's two
     /// names if both are given: after this a load by either finds it.
     ///
-    /// Idempotent: the first body under a key wins. The answer tells what was there before.
+    /// Idempotent: the first body under a key wins. The answer tells what was there before; an
+    /// intent in it may lack its dynamic variables, which say nothing about how far the call is.
     /// `delivery` names this very request: a client that sends it again because the reply was lost
     /// meets its own write, and must still be told that it is new.
     fn observe<'a>(
@@ -99,7 +116,7 @@ pub trait Answers: Send + Sync {
     ) -> StoreFuture<'a, ()>;
 }
 
-/// What the endpoints of today need of a store.
+/// What follows a call.
 pub trait CallStore: Dials + Observations + Calls + Answers {}
 impl<T: Dials + Observations + Calls + Answers> CallStore for T {}
 

@@ -11,7 +11,7 @@ use bytes::{Bytes, BytesMut};
 use reqwest::{Response, StatusCode, Url};
 
 use crate::call::RecordingSid;
-use crate::net;
+use crate::net::{self, Http};
 
 use super::Account;
 
@@ -80,7 +80,7 @@ pub enum FetchError {
 
 /// Fetches at most [`RANGE_LIMIT`] bytes of a recording.
 pub async fn fetch_recording(
-    http: &reqwest::Client,
+    http: &Http,
     account: &Account,
     recording: &RecordingSid,
     format: AudioFormat,
@@ -97,14 +97,14 @@ pub async fn fetch_recording(
 
 /// Follows one redirect, to wherever Twilio keeps the file, and leaves our credentials behind.
 async fn get(
-    http: &reqwest::Client,
+    http: &Http,
     account: &Account,
     url: &str,
     range: ByteRange,
 ) -> Result<Response, FetchError> {
     let send = async |request: reqwest::RequestBuilder| {
-        let sent = request.header("range", range.header()).send().await;
-        sent.map_err(|error| FetchError::Unreachable { why: net::describe(&error) })
+        let sent = http.send(request.header("range", range.header())).await;
+        sent.map_err(|error| FetchError::Unreachable { why: error.to_string() })
     };
     let response = send(account.sign_in(http.get(url))).await?;
     let location = response.headers().get("location").and_then(|value| value.to_str().ok());

@@ -8,15 +8,24 @@ use std::time::Duration;
 use bytes::Bytes;
 use reqwest::{RequestBuilder, Response, StatusCode};
 use serde::Deserialize;
+use tokio::time::{Instant, sleep};
 
 use crate::call::{AccountSid, CallSid, CallStatus};
-use crate::net::{self, ReadError};
+use crate::net::{self, Http, ReadError, SendError};
 use crate::settings::{BaseUrl, Secret};
 
 use super::created_call;
 
-/// How long a dial waits for Twilio's answer. After that the outcome counts as unknown.
+/// How long a dial waits for Twilio's answer, all tries together. After that the outcome counts as
+/// unknown.
 const DIAL_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Tries of a dial of which nothing can have come, and the pause before the second.
+const TRIES: u32 = 3;
+const PAUSE: Duration = Duration::from_millis(250);
+
+/// The longest pause that Twilio may ask for. Somebody is waiting who pressed a button.
+const LONGEST_PAUSE: Duration = Duration::from_secs(2);
 
 /// The Call resource has about 2 KiB.
 const ANSWER_LIMIT: usize = 64 * 1024;
@@ -98,21 +107,48 @@ pub enum DialError {
     },
 }
 
-/// Dials. `form` is [`super::create_call_form`]'s.
+/// Dials. `form` is [`super::create_call_form`]'s. Tried again only where nothing can have been
+/// dialled: no connection, or 429, which Twilio never processes (`twilio.md` 1.6).
 pub async fn create_call(
-    http: &reqwest::Client,
+    http: &Http,
     account: &Account,
     form: &[(&'static str, String)],
 ) -> Result<(CallSid, CallStatus), DialError> {
     // Pairs of strings always encode; an empty body would be refused by Twilio, not by a panic.
     let body = serde_urlencoded::to_string(form).unwrap_or_default();
+    let end = Instant::now() + DIAL_TIMEOUT;
+    let mut pause = PAUSE;
+    for _ in 1..TRIES {
+        let error = match create_once(http, account, body.clone(), end).await {
+            Err(error @ (DialError::Unreachable { .. } | DialError::RateLimited { .. })) => error,
+            outcome => return outcome,
+        };
+        if let DialError::RateLimited { retry_after, .. } = &error {
+            pause = pause.max(Duration::from_secs((*retry_after).into()));
+        }
+        if pause > LONGEST_PAUSE || Instant::now() + pause >= end {
+            return Err(error);
+        }
+        sleep(pause).await;
+        pause *= 2;
+    }
+    create_once(http, account, body, end).await
+}
+
+/// One request. It ends at `end` in any case.
+async fn create_once(
+    http: &Http,
+    account: &Account,
+    body: String,
+    end: Instant,
+) -> Result<(CallSid, CallStatus), DialError> {
     let request = account
         .sign_in(http.post(account.resource("Calls.json")))
         .header("content-type", "application/x-www-form-urlencoded")
         .header("accept", "application/json")
-        .timeout(DIAL_TIMEOUT)
+        .timeout(end.saturating_duration_since(Instant::now()))
         .body(body);
-    let response = request.send().await.map_err(|error| not_answered(&error))?;
+    let response = http.send(request).await.map_err(not_answered)?;
     let status = response.status();
     let retry_after = retry_after(&response);
     let body = net::read_limited(response, ANSWER_LIMIT).await;
@@ -142,12 +178,10 @@ fn outcome(
 }
 
 /// A connection that never stood means nothing was sent; everything later is unknown.
-fn not_answered(error: &reqwest::Error) -> DialError {
-    let why = net::describe(error);
-    if error.is_connect() || error.is_builder() {
-        DialError::Unreachable { why }
-    } else {
-        DialError::Unknown { why }
+fn not_answered(error: SendError) -> DialError {
+    match error {
+        SendError::NotSent(why) => DialError::Unreachable { why },
+        SendError::TimedOut(why) | SendError::Broken(why) => DialError::Unknown { why },
     }
 }
 

@@ -1,47 +1,32 @@
-//! AWS Lambda: the same events through a runtime API of ours and, where it is at hand, through
-//! AWS's own emulator.
+//! The functions as they are shipped, on AWS Lambda.
 
-mod emulator;
-mod event;
-mod runtime_api;
+mod fronts;
 mod scenario;
 
-use serde_json::Value;
+/// What a function does, behind the front end of our template.
+mod product {
+    use super::scenario;
 
-use crate::world::World;
-
-/// Something that plays Lambda for one function, one invocation after another.
-trait Lambda: Sized {
-    /// Starts the function with these settings; `None` if this Lambda is not at hand.
-    fn start(world: &World, name: &str, settings: &[(&'static str, String)]) -> Option<Self>;
-
-    /// What the function answers to an event, as API Gateway would get it.
-    fn invoke(&mut self, event: &Value) -> Value;
+    crate::harness::lambda::scenarios! { scenario:
+        webhooks_through_http_api_and_function_url_are_answered_with_twiml
+        a_wrong_signature_is_refused_and_nobody_is_asked
+        a_call_is_read_as_json
+        a_recording_arrives_byte_for_byte
+        a_function_without_settings_says_so_and_lives
+    }
 }
 
-macro_rules! scenarios {
-    ($($name:ident)*) => {
-        mod by_the_runtime_api {
-            $(#[test]
-            fn $name() {
-                super::scenario::$name::<super::runtime_api::RuntimeApi>();
-            })*
-        }
+/// What each front end makes of a request, and that it does not matter.
+mod front_ends {
+    use super::fronts;
 
-        mod by_aws_own_emulator {
-            $(#[test]
-            fn $name() {
-                super::scenario::$name::<super::emulator::Emulator>();
-            })*
-        }
-    };
-}
-
-scenarios! {
-    webhooks_through_http_api_and_function_url_are_answered_with_twiml
-    a_webhook_through_rest_api_verifies_with_one_parameter
-    a_wrong_signature_is_refused_and_nobody_is_asked
-    a_call_is_read_as_json
-    a_recording_arrives_byte_for_byte
-    a_function_without_settings_says_so_and_lives
+    crate::harness::lambda::scenarios! { fronts:
+        every_recorded_event_is_answered_with_the_agents_twiml
+        repeated_and_encoded_query_keys_verify
+        a_query_whose_spelling_is_lost_is_refused
+        a_stage_in_the_path_or_in_the_address_does_not_matter
+        bodies_arrive_encoded_or_plain
+        a_body_of_64_kib_reaches_the_endpoint_and_one_byte_more_does_not
+        a_forged_host_changes_nothing
+    }
 }

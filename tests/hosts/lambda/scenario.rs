@@ -4,29 +4,21 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
-use crate::webhook::{answered, recorded};
-use crate::world::{BEARER, CALL_SID, World, audio};
+use crate::harness::lambda::{Front, Lambda, json_body as body};
+use crate::harness::webhook::{answered, recorded};
+use crate::harness::world::{BEARER, CALL_SID, World, audio};
 
-use super::Lambda;
-use super::event::Front;
-
-const VOICE: &str = "/api/twilio/voice";
+pub(super) const VOICE: &str = "/api/twilio/voice";
 const STATUS: &str = "/api/twilio/status";
 const RECORDING: &str = "/api/twilio/recording";
-const CALL_ID: &str = "callId=00112233445566778899aabbccddeeff";
+pub(super) const CALL_ID: &str = "callId=00112233445566778899aabbccddeeff";
 
-fn start<L: Lambda>(world: &World, name: &str, front: Front) -> Option<L> {
+pub(super) fn start<L: Lambda>(world: &World, name: &str, front: Front) -> Option<L> {
     L::start(world, name, &world.settings(&front.app_url()))
 }
 
-/// The JSON that a caller would get.
-fn body(answer: &Value) -> Value {
-    assert_eq!(answer["isBase64Encoded"], false, "{answer}");
-    serde_json::from_str(answer["body"].as_str().unwrap()).unwrap()
-}
-
 #[track_caller]
-fn assert_connected(answer: &Value) {
+pub(super) fn assert_connected(answer: &Value) {
     assert_eq!(answer["statusCode"], 200, "{answer}");
     assert_eq!(answer["isBase64Encoded"], false, "{answer}");
     assert!(answer["body"].as_str().unwrap().contains("conv_1"), "{answer}");
@@ -42,14 +34,6 @@ pub(super) fn webhooks_through_http_api_and_function_url_are_answered_with_twiml
         assert_connected(&answer);
         assert_eq!(answer["headers"]["content-type"], "text/xml", "{answer}");
     }
-}
-
-pub(super) fn a_webhook_through_rest_api_verifies_with_one_parameter<L: Lambda>() {
-    let world = World::new();
-    let Some(mut lambda) = start::<L>(&world, "voice", Front::RestApi) else { return };
-    let answer = lambda.invoke(&Front::RestApi.webhook(VOICE, CALL_ID, &answered()));
-    assert_connected(&answer);
-    assert_eq!(answer["multiValueHeaders"]["content-type"], json!(["text/xml"]), "{answer}");
 }
 
 pub(super) fn a_wrong_signature_is_refused_and_nobody_is_asked<L: Lambda>() {

@@ -1,12 +1,13 @@
 //! The functions behind axum: the same handlers, with the same body limit and panic guard.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use axum::Router;
 use axum::body::Body;
-use axum::extract::Request;
+use axum::extract::{ConnectInfo, Request};
 use axum::routing::any;
-use shared::endpoint::{App, Endpoint, MakeCall, Recording, Status, Voice};
+use shared::endpoint::{App, ClientAddress, Endpoint, MakeCall, Recording, Status, Voice};
 use shared::host::body;
 
 /// One route an endpoint, any method: the endpoints answer wrong ones themselves.
@@ -22,6 +23,8 @@ fn function<E: Endpoint>(endpoint: E, app: &Arc<App>) -> axum::routing::MethodRo
     let app = Arc::clone(app);
     any(move |request: Request| {
         let app = Arc::clone(&app);
-        async move { body::answer(endpoint, app, request).await.map(Body::from) }
+        let peer = request.extensions().get::<ConnectInfo<SocketAddr>>();
+        let client = peer.map(|peer| ClientAddress::new(peer.0.ip()));
+        async move { body::answer(endpoint, app, client, request).await.map(Body::from) }
     })
 }

@@ -11,6 +11,7 @@ mod backend;
 mod backend_open;
 pub mod calls;
 mod dynamodb;
+mod interposed;
 pub mod kv_rest;
 mod part;
 pub mod proxy;
@@ -22,6 +23,7 @@ mod tls;
 pub mod workload;
 
 pub use backend::{Backend, Opened, Place, Running, Space, TOKEN, open_at};
+pub use interposed::{Interpose, Interposed};
 pub use part::{Missing, skip};
 pub use redis_server::RedisServer;
 pub use server::{Folder, Server, free_port};

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use serde::de::{Deserialize, Deserializer, Error as _, MapAccess, Visitor};
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 use crate::call::{DynamicVariables, E164, MachineDetection};
 use crate::endpoint::refusal::{Reason, Refusal};
@@ -47,6 +47,23 @@ impl DialRequest {
             }
             None => Ok(request),
         }
+    }
+}
+
+impl DialRequest {
+    /// The same text for every body that means the same.
+    pub(super) fn canonical(&self) -> String {
+        let detection = self.machine_detection.map(MachineDetection::as_str);
+        // Scalars and a sorted map always serialise.
+        json!([
+            self.to,
+            self.dynamic_variables,
+            self.record,
+            self.timeout_seconds,
+            self.time_limit_seconds,
+            detection
+        ])
+        .to_string()
     }
 }
 
@@ -146,7 +163,6 @@ fn machine_detection(fields: &mut Map<String, Value>) -> Result<Option<MachineDe
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
-    use serde_json::json;
 
     use super::*;
 
@@ -239,6 +255,24 @@ mod tests {
         for mut body in right {
             body["to"] = json!("+12125550123");
             assert!(parse(&body.to_string()).is_ok(), "{body}");
+        }
+    }
+
+    #[test]
+    fn the_order_of_names_and_what_is_said_twice_over_change_nothing_and_everything_else_does() {
+        let canonical = |body: &str| DialRequest::parse(body.as_bytes(), 900).unwrap().canonical();
+        let plain = canonical(r#"{"to":"+12125550123","dynamicVariables":{"a":1,"b":"x"}}"#);
+        let same = r#" {"timeout":30,"dynamicVariables":{"b":"x","a":1},"to":"+12125550123"}"#;
+        assert_eq!(canonical(same), plain);
+        for other in [
+            r#"{"to":"+12125550124","dynamicVariables":{"a":1,"b":"x"}}"#,
+            r#"{"to":"+12125550123","dynamicVariables":{"a":"1","b":"x"}}"#,
+            r#"{"to":"+12125550123","dynamicVariables":{"a":1,"b":"x"},"timeout":31}"#,
+            r#"{"to":"+12125550123","dynamicVariables":{"a":1,"b":"x"},"timeLimit":899}"#,
+            r#"{"to":"+12125550123","dynamicVariables":{"a":1,"b":"x"},"record":false}"#,
+            r#"{"to":"+12125550123","dynamicVariables":{"a":1,"b":"x"},"machineDetection":"Enable"}"#,
+        ] {
+            assert_ne!(canonical(other), plain, "{other}");
         }
     }
 

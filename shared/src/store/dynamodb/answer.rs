@@ -1,14 +1,14 @@
 //! Voice's guard: claim and TwiML stand in the row of the `CallSid`.
 //!
-//! Each is 1 request. A claim on a call with dynamic variables reads them at the same time. The claim
-//! also links the two names, for 1 request more, if nobody has yet: make-call's note of Twilio's
-//! answer is usually there long before somebody picks up.
+//! Each is 1 request: make-call's note of Twilio's answer, usually there long before somebody picks
+//! up, has left the dynamic variables in that row. Where it has not, the claim links the two names
+//! and fetches the variables at the same time, for 1 request each.
 
 use super::DynamoDb;
 use super::body::pack;
 use super::both::both;
 use super::item::{Item, get_text, text};
-use super::link::contended;
+use super::link::{brought, contended};
 use super::read::is_of;
 use super::request::{Written, find};
 use super::row::{CALL, Rows, call_key, vars_key};
@@ -30,21 +30,25 @@ impl Answers for DynamoDb {
     ) -> StoreFuture<'a, Claim> {
         Box::pin(async move {
             let claim = |row: Update| row.set_once(CLAIM, text(nonce.as_str()));
-            let write = self.write_for_voice(call, claim, now);
-            let (before, known) = match call.call_id().filter(|id| id.has_variables()) {
-                None => (write.await?, Vec::new()),
-                Some(call_id) => {
-                    let (before, known) = both(write, self.rows_by_id(call_id, now)).await;
-                    (before?, known?)
+            let before = self.write_for_voice(call, claim, now).await?;
+            let twiml = get_text(&before, TWIML).map(str::to_owned);
+            let owner = get_text(&before, CLAIM).filter(|owner| *owner != nonce.as_str());
+            let with_variables = call.call_id().filter(|id| id.has_variables());
+            let intent = with_variables.and_then(|id| brought(&before, id));
+            let is_first = twiml.is_none() && owner.is_none();
+            let unread = with_variables.filter(|_| is_first && intent.is_none());
+            let reading = async {
+                match unread {
+                    Some(call_id) => self.rows_by_id(call_id, now).await,
+                    None => Ok(Vec::new()),
                 }
             };
-            if let Some(twiml) = get_text(&before, TWIML) {
-                return Ok(Claim::Answered(twiml.to_owned()));
-            }
-            match get_text(&before, CLAIM) {
-                Some(owner) if owner != nonce.as_str() => Ok(Claim::Pending),
-                _ => Ok(Claim::First(record(call, &before, &known))),
-            }
+            let ((), known) = both(self.heal(call, &before, now), reading).await;
+            Ok(match (twiml, owner) {
+                (Some(twiml), _) => Claim::Answered(twiml),
+                (None, Some(_)) => Claim::Pending,
+                (None, None) => Claim::First(record(call, &before, &known?, intent)),
+            })
         })
     }
 
@@ -59,16 +63,22 @@ impl Answers for DynamoDb {
             let key = seen.key();
             let body = pack(&key, seen, "")?;
             let keep = |row: Update| row.set_once(TWIML, text(twiml)).set_once(&key, text(&body));
-            self.write_for_voice(call, keep, now).await.map(|_| ())
+            let before = self.write_for_voice(call, keep, now).await?;
+            self.heal(call, &before, now).await;
+            Ok(())
         })
     }
 }
 
-fn record(call: &CallRef, by_sid: &Item, known: &[Item]) -> Record {
+fn record(call: &CallRef, by_sid: &Item, known: &[Item], intent: Option<Observation>) -> Record {
     let by_id = call.call_id().and_then(|id| find(known, &call_key(id.as_str())));
     let by_id = by_id.filter(|item| call.call_sid().is_none_or(|sid| is_of(item, sid)));
     let vars = call.call_id().and_then(|id| find(known, &vars_key(id)));
-    Rows { by_id, by_sid: Some(by_sid), vars }.record(call.call_id(), call.call_sid(), None)
+    let rows = Rows { by_id, by_sid: Some(by_sid), vars };
+    let mut record = rows.record(call.call_id(), call.call_sid(), None);
+    record.observations.extend(intent);
+    record.observations.sort_by_key(Observation::key);
+    record
 }
 
 impl DynamoDb {
@@ -95,16 +105,18 @@ impl DynamoDb {
                     Written::Refused(_) => self.update_row(row, now).await,
                 }
             }
-            CallRef::Named { call_id: Some(call_id), call_sid } => {
-                let row = row.set_once(CALL, text(call_id.as_str())).unlisted();
-                let before = self.update_row(row, now).await?;
-                if !before.contains_key(CALL) {
-                    // Should it fail, the first callback links them all the same. The claim is
-                    // made, and somebody is on the line.
-                    let _ = self.complete_link(call_id, call_sid, &before, now).await;
-                }
-                Ok(before)
+            CallRef::Named { call_id: Some(call_id), .. } => {
+                self.update_row(row.set_once(CALL, text(call_id.as_str())).unlisted(), now).await
             }
+        }
+    }
+
+    /// Completes the link if voice's write to the row of the SID began it. Should it fail, the first
+    /// callback links them all the same. The claim is made, and somebody is on the line.
+    async fn heal(&self, call: &CallRef, before: &Item, now: Timestamp) {
+        let CallRef::Named { call_sid, call_id: Some(call_id) } = call else { return };
+        if !before.contains_key(CALL) {
+            let _ = self.complete_link(call_id, call_sid, before, now).await;
         }
     }
 

@@ -10,7 +10,7 @@ use crate::store::record::decode;
 use crate::store::{Nonce, StoreError};
 
 /// The intent's own key.
-const META: &str = "meta";
+pub(super) const META: &str = "meta";
 
 /// How much of a delivery's nonce is kept: enough to tell the deliveries of one event apart.
 const DELIVERY_DIGITS: usize = 8;

@@ -1,67 +1,32 @@
-//! Cool-downs and counters, 1 request each; windows and slots have files of their own.
-
-use std::time::Duration;
+//! Counters, 1 request each; windows and slots have files of their own.
 
 use super::DynamoDb;
-use super::item::{TTL, UNTIL, get_text, get_time, millis, number, text, ttl_seconds};
+use super::item::number;
 use super::request::Written;
 use super::update::Update;
 use crate::call::{CallId, Timestamp};
 use crate::store::{Limits, Nonce, StoreFuture, Taken, Window};
 
-const OWNER: &str = "owner";
 const COUNT: &str = "n";
-
-fn cooldown_key(destination: &str) -> String {
-    format!("CD#{destination}")
-}
 
 impl Limits for DynamoDb {
     fn take_window<'a>(
         &'a self,
-        client: &'a str,
+        name: &'a str,
         window: Window,
         entry: &'a Nonce,
         now: Timestamp,
     ) -> StoreFuture<'a, Taken> {
-        Box::pin(self.take_place(client, window, entry, now))
+        Box::pin(self.take_place(name, window, entry, now))
     }
 
-    fn take_cooldown<'a>(
+    fn give_window_back<'a>(
         &'a self,
-        destination: &'a str,
-        length: Duration,
-        owner: &'a Nonce,
-        now: Timestamp,
-    ) -> StoreFuture<'a, Taken> {
-        Box::pin(async move {
-            let until = now.plus(length);
-            let update = Update::of(cooldown_key(destination))
-                .set(OWNER, text(owner.as_str()))
-                .set(UNTIL, millis(until))
-                .set(TTL, ttl_seconds(until))
-                .when("attribute_not_exists(@) OR @ <= ?", UNTIL, millis(now));
-            Ok(match self.update(&update, now).await? {
-                Written::Done(_) => Taken::Yes,
-                Written::Refused(found) if get_text(&found, OWNER) == Some(owner.as_str()) => {
-                    Taken::Yes
-                }
-                Written::Refused(found) => {
-                    Taken::No { free_at: get_time(&found, UNTIL).unwrap_or(until) }
-                }
-            })
-        })
-    }
-
-    fn give_cooldown_back<'a>(
-        &'a self,
-        destination: &'a str,
-        owner: &'a Nonce,
+        name: &'a str,
+        window: Window,
+        entry: &'a Nonce,
     ) -> StoreFuture<'a, ()> {
-        Box::pin(async move {
-            let row = Update::of(cooldown_key(destination));
-            self.delete(&row.when("@ = ?", OWNER, text(owner.as_str()))).await
-        })
+        Box::pin(self.give_place_back(name, window, entry))
     }
 
     fn take_slot<'a>(

@@ -1,11 +1,13 @@
 //! How the two names of a call find each other.
 
 use super::DynamoDb;
+use super::body::{META, pack, unpack};
 use super::item::{Item, UNTIL, get_text, get_time, number, text};
+use super::observe::variables_of;
 use super::request::Written;
-use super::row::{CALL, LINKED, SID, bodies, call_key, created_at, named_sid};
+use super::row::{CALL, LINKED, SID, VARS, bodies, call_key, created_at, named_sid};
 use super::update::Update;
-use crate::call::{CallId, CallSid, Timestamp};
+use crate::call::{CallId, CallSid, Fact, Intent, Observation, Timestamp};
 use crate::store::StoreError;
 
 /// Voice's observation stays in the row of the SID, where its claim is.
@@ -28,6 +30,35 @@ impl Update {
     }
 }
 
+/// The intent on its way into the row of a SID: one claim there then tells voice the variables.
+/// Not an observation of that row, or it would be moved back with them.
+const INTENT: &str = "intent";
+
+/// What an intent with variables leaves in the row of the SID.
+pub(super) struct Brought {
+    intent: String,
+    variables: String,
+}
+
+impl Brought {
+    /// Nothing of an intent without variables: voice has no use for it.
+    pub(super) fn of(intent: &Intent, now: Timestamp) -> Result<Option<Self>, StoreError> {
+        if intent.dynamic_variables.is_empty() {
+            return Ok(None);
+        }
+        let seen = Observation { at: now, fact: Fact::Intended(intent.clone()) };
+        let variables = variables_of(intent)?;
+        Ok(Some(Self { intent: pack(META, &seen, "")?, variables }))
+    }
+}
+
+/// The intent that make-call left in the row of a SID for this call.
+pub(super) fn brought(by_sid: &Item, call_id: &CallId) -> Option<Observation> {
+    let (intent, variables) = (get_text(by_sid, INTENT)?, get_text(by_sid, VARS)?);
+    let is_ours = get_text(by_sid, CALL) == Some(call_id.as_str());
+    is_ours.then(|| unpack(META, intent, Some(call_id), Some(variables))).flatten()
+}
+
 impl DynamoDb {
     /// Says in the row of a SID which call it belongs to, and gives the row as it was before.
     /// 1 request.
@@ -35,13 +66,17 @@ impl DynamoDb {
         &self,
         call_id: &CallId,
         sid: &CallSid,
+        brought: Option<&Brought>,
         now: Timestamp,
     ) -> Result<Item, StoreError> {
-        let update = Update::of(call_key(sid.as_str()))
+        let mut update = Update::of(call_key(sid.as_str()))
             .set_once(CALL, text(call_id.as_str()))
             .living_until(self.expiry(now))
             .unlisted()
             .unless_expired(now);
+        if let Some(Brought { intent, variables }) = brought {
+            update = update.set_once(INTENT, text(intent)).set_once(VARS, text(variables));
+        }
         match self.update(&update, now).await? {
             Written::Done(before) => Ok(before),
             Written::Refused(_) => Err(contended()),

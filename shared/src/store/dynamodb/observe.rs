@@ -2,14 +2,14 @@
 //!
 //! A callback costs 1 request. The first one of a call costs 2, because it links the two names: be it
 //! make-call's own note of Twilio's answer, which links first, or a callback, should that note be
-//! lost. Should the link fail, the caller is told so and Twilio repeats: the mark names the
+//! lost. make-call's note also leaves the intent where voice's claim finds it. Should the link fail, the caller is told so and Twilio repeats: the mark names the
 //! observation that has to link, and its repetition does so again.
 
 use super::DynamoDb;
 use super::body::{delivery_mark, is_from, pack};
 use super::both::both;
 use super::item::{Item, get_text, text};
-use super::link::{contended, is_linked};
+use super::link::{Brought, contended, is_linked};
 use super::request::Written;
 use super::row::{CALL, LINKED, Rows, VARS, bodies, call_key, linked_id, named_sid, vars_key};
 use super::update::Update;
@@ -28,6 +28,23 @@ impl Dials for DynamoDb {
             }
             let (variables, call) = both(self.keep_variables(intent, now), call).await;
             variables.and(call.map(|_| ()))
+        })
+    }
+
+    /// 2 requests.
+    fn placed<'a>(
+        &'a self,
+        intent: &'a Intent,
+        call_sid: &'a CallSid,
+        seen: &'a Observation,
+        delivery: &'a Nonce,
+        now: Timestamp,
+    ) -> StoreFuture<'a, Observed> {
+        Box::pin(async move {
+            let note = Note::new(seen, delivery_mark(delivery), now)?;
+            let brought = Brought::of(intent, now)?;
+            let by_sid = self.link(&intent.call_id, call_sid, brought.as_ref(), now).await?;
+            self.observe_linked(&intent.call_id, call_sid, &note, Some(by_sid)).await
         })
     }
 }
@@ -50,16 +67,16 @@ impl Observations for DynamoDb {
                     self.observe_by_sid(call_sid, &note).await
                 }
                 CallRef::Named { call_sid, call_id: Some(call_id) } => {
-                    let by_sid = if is_from_rest_answer(seen) {
-                        Some(self.link(call_id, call_sid, now).await?)
-                    } else {
-                        None
-                    };
-                    self.observe_linked(call_id, call_sid, &note, by_sid).await
+                    self.observe_linked(call_id, call_sid, &note, None).await
                 }
             }
         })
     }
+}
+
+/// The variables as they are written.
+pub(super) fn variables_of(intent: &Intent) -> Result<String, StoreError> {
+    serde_json::to_string(&intent.dynamic_variables).map_err(StoreError::new)
 }
 
 /// One observation as it is written.
@@ -92,18 +109,10 @@ impl<'a> Note<'a> {
     }
 }
 
-/// make-call's note of Twilio's answer, which is usually the first to bring both names. Callbacks
-/// have a sequence number.
-fn is_from_rest_answer(seen: &Observation) -> bool {
-    matches!(&seen.fact, Fact::Status(event) if event.sequence.is_none())
-}
-
 impl DynamoDb {
     async fn keep_variables(&self, intent: &Intent, now: Timestamp) -> Result<(), StoreError> {
-        let variables =
-            serde_json::to_string(&intent.dynamic_variables).map_err(StoreError::new)?;
         let update = Update::of(vars_key(&intent.call_id))
-            .set_once(VARS, text(variables))
+            .set_once(VARS, text(variables_of(intent)?))
             .living_until(self.expiry(now))
             .unless_expired(now);
         self.update(&update, now).await.map(|_| ())
@@ -197,7 +206,7 @@ impl DynamoDb {
             }
             None if is_linked(&before, &note.key) => None,
             None => {
-                let by_sid = self.link(call_id, call_sid, note.now).await?;
+                let by_sid = self.link(call_id, call_sid, None, note.now).await?;
                 // Something to take over is there only if a callback without our id came first.
                 if bodies(&by_sid).next().is_some() {
                     self.complete_link(call_id, call_sid, &by_sid, note.now).await?;

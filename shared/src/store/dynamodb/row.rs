@@ -12,7 +12,8 @@ pub(super) const SID: &str = "sid";
 pub(super) const LINKED: &str = "linked";
 /// On `CALL#<CallSid>`: the `callId` that it belongs to.
 pub(super) const CALL: &str = "call";
-/// On `VARS#<callId>`: the dynamic variables, JSON.
+/// On `VARS#<callId>`, and where voice's claim finds them on `CALL#<CallSid>`: the dynamic
+/// variables, JSON.
 pub(super) const VARS: &str = "vars";
 
 const CALL_PREFIX: &str = "CALL#";

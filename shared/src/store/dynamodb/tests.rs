@@ -12,7 +12,7 @@ use aws_smithy_types::body::SdkBody;
 use serde_json::{Value, json};
 
 use super::*;
-use crate::call::{CallId, CallRef, CallSid, Observation};
+use crate::call::{CallId, CallRef, CallSid, Intent, Observation};
 use crate::settings::{AwsIdentity, Secret};
 use crate::store::{Answers, Calls, Claim, Dials, Lookup, Nonce, Observations};
 
@@ -105,6 +105,12 @@ fn linked_image() -> Value {
         "linked": {"N": "1"}}})
 }
 
+fn intent_with_variables() -> Intent {
+    let intent = json!({"id": format!("{}v", id()), "to": "+12125550123", "from": "+12125550100",
+        "rec": false, "ring": 30, "limit": 900, "vars": {"name": "Jane"}});
+    serde_json::from_value(intent).unwrap()
+}
+
 #[tokio::test]
 async fn a_callback_is_one_update_that_creates_the_call_if_need_be() {
     let wire = Wire::default();
@@ -146,18 +152,21 @@ async fn a_callback_is_one_update_that_creates_the_call_if_need_be() {
 async fn make_calls_note_links_first_and_costs_two_requests() {
     let wire = Wire::default();
     let queued = seen(&json!({"e": {"s": "queued"}}));
-    wire.store().observe(&linked(), &queued, &Nonce::new([1; 16]), now()).await.unwrap();
+    let (intent, sid) = (intent_with_variables(), CallSid::parse(&sid()).unwrap());
+    wire.store().placed(&intent, &sid, &queued, &Nonce::new([1; 16]), now()).await.unwrap();
     let sent = wire.take();
     let keys: Vec<_> = sent.iter().map(|request| request["Key"]["pk"]["S"].clone()).collect();
-    assert_eq!(keys, [format!("CALL#{}", sid()), format!("CALL#{}", id())]);
+    assert_eq!(keys, [format!("CALL#{sid}"), format!("CALL#{}v", id())]);
     let expression = "SET #a0 = if_not_exists(#a0, :v0), #a1 = if_not_exists(#a1, :v1), \
-        #a2 = if_not_exists(#a2, :v2) REMOVE #a3, #a4";
+        #a2 = if_not_exists(#a2, :v2), #a5 = if_not_exists(#a5, :v4), \
+        #a6 = if_not_exists(#a6, :v5) REMOVE #a3, #a4";
     assert_eq!(sent[0]["UpdateExpression"], expression);
-    assert_eq!(sent[0]["ExpressionAttributeNames"]["#a0"], "call");
+    let names = &sent[0]["ExpressionAttributeNames"];
+    assert_eq!((&names["#a0"], &names["#a6"]), (&json!("call"), &json!("vars")));
 }
 
 #[tokio::test]
-async fn voice_costs_two_requests_and_the_variables_one_read_beside_them() {
+async fn voice_costs_two_requests() {
     let wire = Wire::default();
     let store = wire.store();
     let image =
@@ -177,9 +186,7 @@ async fn voice_costs_two_requests_and_the_variables_one_read_beside_them() {
 #[tokio::test]
 async fn variables_stay_out_of_the_item_that_callbacks_write_to() {
     let wire = Wire::default();
-    let intent = serde_json::from_value(json!({"id": format!("{}v", id()), "to": "+12125550123",
-        "from": "+12125550100", "rec": false, "ring": 30, "limit": 900, "vars": {"name": "Jane"}}));
-    wire.store().begin(&intent.unwrap(), now()).await.unwrap();
+    wire.store().begin(&intent_with_variables(), now()).await.unwrap();
     let sent = wire.take();
     let first_values: Vec<_> = sent
         .iter()

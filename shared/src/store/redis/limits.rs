@@ -1,5 +1,5 @@
-//! Limits: leases in sorted sets, and a counter. A window, a cool-down and the slots differ in how
-//! many fit and how long they last.
+//! Limits: leases in sorted sets, and a counter. A window and the slots differ in how many fit and how
+//! long they last.
 
 use std::time::Duration;
 
@@ -15,6 +15,7 @@ impl Redis {
         (key, owner): (&str, &str),
         limit: u32,
         until: Timestamp,
+        following: &str,
         now: Timestamp,
     ) -> Result<Taken, StoreError> {
         let arguments = [
@@ -23,11 +24,17 @@ impl Redis {
             &limit.to_string(),
             &until.as_millis().to_string(),
             &garbage_after(until, now),
+            following,
         ];
         let reply = self.run_one(Command::eval(scripts::LEASE, &[key], &arguments)).await?;
-        let Some(free_at) = reply.text()? else { return Ok(Taken::Yes) };
-        let free_at = free_at.parse().map_err(|_| unexpected())?;
-        Ok(Taken::No { free_at: Timestamp::from_millis(free_at) })
+        let Some(refusal) = reply.text()? else { return Ok(Taken::Yes) };
+        let (what, free_at) = refusal.split_once(' ').ok_or_else(unexpected)?;
+        let free_at = Timestamp::from_millis(free_at.parse().map_err(|_| unexpected())?);
+        match what {
+            "full" => Ok(Taken::No { free_at }),
+            "soon" => Ok(Taken::TooSoon { free_at }),
+            _ => Err(unexpected()),
+        }
     }
 
     async fn end_lease(&self, key: &str, owner: &str) -> Result<(), StoreError> {
@@ -44,36 +51,29 @@ fn garbage_after(until: Timestamp, now: Timestamp) -> String {
 impl Limits for Redis {
     fn take_window<'a>(
         &'a self,
-        client: &'a str,
+        name: &'a str,
         window: Window,
         entry: &'a Nonce,
         now: Timestamp,
     ) -> StoreFuture<'a, Taken> {
         Box::pin(async move {
-            let (key, until) = (names::window(client), now.plus(window.length));
-            self.lease((&key, entry.as_str()), window.limit, until, now).await
+            let (key, until) = (names::window(name), now.plus(window.length));
+            let millis = |of: Duration| i64::try_from(of.as_millis()).unwrap_or(i64::MAX);
+            let following = match window.spacing {
+                Duration::ZERO => String::new(),
+                spacing => millis(spacing).saturating_sub(millis(window.length)).to_string(),
+            };
+            self.lease((&key, entry.as_str()), window.limit, until, &following, now).await
         })
     }
 
-    fn take_cooldown<'a>(
+    fn give_window_back<'a>(
         &'a self,
-        destination: &'a str,
-        length: Duration,
-        owner: &'a Nonce,
-        now: Timestamp,
-    ) -> StoreFuture<'a, Taken> {
-        Box::pin(async move {
-            let key = names::cooldown(destination);
-            self.lease((&key, owner.as_str()), 1, now.plus(length), now).await
-        })
-    }
-
-    fn give_cooldown_back<'a>(
-        &'a self,
-        destination: &'a str,
-        owner: &'a Nonce,
+        name: &'a str,
+        _: Window,
+        entry: &'a Nonce,
     ) -> StoreFuture<'a, ()> {
-        Box::pin(async move { self.end_lease(&names::cooldown(destination), owner.as_str()).await })
+        Box::pin(async move { self.end_lease(&names::window(name), entry.as_str()).await })
     }
 
     fn take_slot<'a>(
@@ -83,7 +83,7 @@ impl Limits for Redis {
         lease_end: Timestamp,
         now: Timestamp,
     ) -> StoreFuture<'a, Taken> {
-        Box::pin(self.lease((names::SLOTS, call_id.as_str()), limit, lease_end, now))
+        Box::pin(self.lease((names::SLOTS, call_id.as_str()), limit, lease_end, "", now))
     }
 
     fn free_slot<'a>(&'a self, call_id: &'a CallId) -> StoreFuture<'a, ()> {

@@ -37,12 +37,8 @@ pub(super) fn key(key: &str) -> String {
     format!("cl:key:{key}")
 }
 
-pub(super) fn window(client: &str) -> String {
-    format!("cl:win:{client}")
-}
-
-pub(super) fn cooldown(destination: &str) -> String {
-    format!("cl:cd:{destination}")
+pub(super) fn window(name: &str) -> String {
+    format!("cl:win:{name}")
 }
 
 pub(super) fn counter(counter: &str) -> String {

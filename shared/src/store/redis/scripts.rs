@@ -18,19 +18,25 @@ end
 return 0";
 
 /// Takes one of some places until a time; places whose time has come are free. An owner that holds
-/// one keeps it. Returns nothing, or when the first place becomes free.
-/// KEYS: a sorted set. ARGV: now, owner, number of places, end of the lease, seconds until garbage.
+/// one keeps it. Returns nothing, or what stands in the way, `full` or `soon`, and until when.
+/// KEYS: a sorted set. ARGV: now, owner, number of places, end of the lease, seconds until garbage,
+/// from the end of the newest lease to when another may follow (negative; empty for at any time).
 pub(super) const LEASE: &str = "\
 redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', ARGV[1])
 if redis.call('ZSCORE', KEYS[1], ARGV[2]) then return false end
-if redis.call('ZCARD', KEYS[1]) < tonumber(ARGV[3]) then
-  redis.call('ZADD', KEYS[1], ARGV[4], ARGV[2])
-  if redis.call('TTL', KEYS[1]) < tonumber(ARGV[5]) then
-    redis.call('EXPIRE', KEYS[1], ARGV[5])
-  end
-  return false
+local newest = redis.call('ZRANGE', KEYS[1], -1, -1, 'WITHSCORES')[2]
+local after = 0
+if newest and ARGV[6] ~= '' then after = tonumber(newest) + tonumber(ARGV[6]) end
+if redis.call('ZCARD', KEYS[1]) >= tonumber(ARGV[3]) then
+  local first = redis.call('ZRANGE', KEYS[1], 0, 0, 'WITHSCORES')[2] or ARGV[1]
+  return 'full ' .. string.format('%.0f', math.max(tonumber(first), after))
 end
-return redis.call('ZRANGE', KEYS[1], 0, 0, 'WITHSCORES')[2] or ARGV[1]";
+if after > tonumber(ARGV[1]) then return 'soon ' .. string.format('%.0f', after) end
+redis.call('ZADD', KEYS[1], ARGV[4], ARGV[2])
+if redis.call('TTL', KEYS[1]) < tonumber(ARGV[5]) then
+  redis.call('EXPIRE', KEYS[1], ARGV[5])
+end
+return false";
 
 /// Counts one more, unless the limit is reached. Returns 1 if it was counted.
 /// KEYS: a hash. ARGV: now, limit, expiry, seconds until garbage.

@@ -1,15 +1,13 @@
 //! Limits and keys in SQLite: what has expired is deleted first, in the same transaction.
 
-use std::time::Duration;
-
 use rusqlite::{OptionalExtension, Result, Transaction, params};
 
 use super::Sqlite;
 use crate::call::{CallId, Timestamp};
 use crate::store::{KeyClaim, KeyRow, Keys, Limits, Nonce, StoreFuture, Taken, Window};
 
-/// One lease: who holds a place under a name, and until when. Windows, cool-downs and slots are all
-/// leases; they differ in how many fit and how long they last.
+/// One lease: who holds a place under a name, and until when. Windows and slots are both leases; they
+/// differ in how many fit and how long they last.
 fn lease(
     tx: &Transaction<'_>,
     (name, owner): (&str, &str),
@@ -38,6 +36,42 @@ fn lease(
     Ok(Taken::No { free_at: first.map_or(now, Timestamp::from_millis) })
 }
 
+/// When an entry may follow the newest one, if that is still to come and our own is not there.
+fn too_soon(
+    tx: &Transaction<'_>,
+    name: &str,
+    entry: &str,
+    window: Window,
+    now: Timestamp,
+) -> Result<Option<Timestamp>> {
+    let (newest, is_ours): (Option<i64>, Option<bool>) = tx
+        .prepare_cached(
+            "SELECT max(until), max(owner = ?2) FROM lease WHERE name = ?1 AND until > ?3",
+        )?
+        .query_row(params![name, entry, now.as_millis()], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    let length = i64::try_from(window.length.as_millis()).unwrap_or(i64::MAX);
+    Ok(newest
+        .filter(|_| is_ours != Some(true) && !window.spacing.is_zero())
+        .map(|until| window.after(Timestamp::from_millis(until.saturating_sub(length))))
+        .filter(|free_at| *free_at > now))
+}
+
+/// What stands in the way of an entry that comes too soon: the window may be full besides.
+fn refused(
+    tx: &Transaction<'_>,
+    name: &str,
+    window: Window,
+    free_at: Timestamp,
+    now: Timestamp,
+) -> Result<Taken> {
+    let (count, first): (u32, Option<i64>) = tx
+        .prepare_cached("SELECT count(*), min(until) FROM lease WHERE name = ?1 AND until > ?2")?
+        .query_row(params![name, now.as_millis()], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    let first = first.map_or(now, Timestamp::from_millis);
+    let is_full = count >= window.limit;
+    Ok(if is_full { Taken::No { free_at: free_at.max(first) } } else { Taken::TooSoon { free_at } })
+}
+
 fn end_lease(tx: &Transaction<'_>, name: &str, owner: &str) -> Result<()> {
     tx.prepare_cached("DELETE FROM lease WHERE name = ?1 AND owner = ?2")?
         .execute(params![name, owner])
@@ -50,34 +84,29 @@ const SLOTS: &str = "slots";
 impl Limits for Sqlite {
     fn take_window<'a>(
         &'a self,
-        client: &'a str,
+        name: &'a str,
         window: Window,
         entry: &'a Nonce,
         now: Timestamp,
     ) -> StoreFuture<'a, Taken> {
-        let (name, entry) = (format!("window {client}"), entry.clone());
-        let until = now.plus(window.length);
-        self.write(move |tx| lease(tx, (&name, entry.as_str()), window.limit, until, now))
+        let (name, entry) = (format!("window {name}"), entry.clone());
+        self.write(move |tx| {
+            let until = now.plus(window.length);
+            match too_soon(tx, &name, entry.as_str(), window, now)? {
+                None => lease(tx, (&name, entry.as_str()), window.limit, until, now),
+                Some(free_at) => Ok(refused(tx, &name, window, free_at, now)?),
+            }
+        })
     }
 
-    fn take_cooldown<'a>(
+    fn give_window_back<'a>(
         &'a self,
-        destination: &'a str,
-        length: Duration,
-        owner: &'a Nonce,
-        now: Timestamp,
-    ) -> StoreFuture<'a, Taken> {
-        let (name, owner) = (format!("cooldown {destination}"), owner.clone());
-        self.write(move |tx| lease(tx, (&name, owner.as_str()), 1, now.plus(length), now))
-    }
-
-    fn give_cooldown_back<'a>(
-        &'a self,
-        destination: &'a str,
-        owner: &'a Nonce,
+        name: &'a str,
+        _: Window,
+        entry: &'a Nonce,
     ) -> StoreFuture<'a, ()> {
-        let (name, owner) = (format!("cooldown {destination}"), owner.clone());
-        self.write(move |tx| end_lease(tx, &name, owner.as_str()))
+        let (name, entry) = (format!("window {name}"), entry.clone());
+        self.write(move |tx| end_lease(tx, &name, entry.as_str()))
     }
 
     fn take_slot<'a>(

@@ -12,7 +12,7 @@ use shared::endpoint::{App, Endpoint};
 use shared::host::guarded;
 use shared::ports::System;
 use shared::settings::Settings;
-use shared::store::CallStore;
+use shared::store::Store;
 use simulators::{CreateFault, ElevenLabsAnswer, Faults, Pace, Simulators};
 use tokio::net::TcpListener;
 
@@ -73,7 +73,7 @@ impl Bench {
     pub(crate) fn function(
         &self,
         pairs: &[(&str, &str)],
-        store: Option<Arc<dyn CallStore>>,
+        store: Option<Arc<dyn Store>>,
     ) -> Arc<App> {
         let simulated = [
             ("NEXT_PUBLIC_APP_URL", self.base.clone()),
@@ -93,9 +93,7 @@ impl Bench {
             given.or_else(same).or_else(base)
         };
         let settings = Settings::parse(&var);
-        let store = store.unwrap_or_else(|| {
-            shared::host::open_store(&settings, &self.http) as Arc<dyn CallStore>
-        });
+        let store = store.unwrap_or_else(|| shared::host::open_store(&settings, &self.http));
         let system = Arc::new(System);
         Arc::new(App::new(settings, store, self.http.clone(), system.clone(), system))
     }

@@ -75,17 +75,18 @@ async fn credentials_that_twilio_refuses_are_named_as_such() {
     assert_eq!(call["status"], "failed");
 }
 
-#[tokio::test]
-async fn a_rate_limited_dial_says_when_to_dial_again() {
-    let (status, body, call) = outcome(CreateFault::RateLimited).await;
-    assert_eq!((status, &body["reason"]), (429, &json!("twilio_rate_limited")));
-    assert_eq!(call["status"], "failed");
+/// The paused clock jumps over the pauses between the tries.
+#[tokio::test(start_paused = true)]
+async fn a_rate_limited_dial_is_tried_thrice_and_then_says_when_to_dial_again() {
     let bench = Bench::new().await;
     bench.create_answers(CreateFault::RateLimited);
     let app = bench.function(&[], None);
     let request = dial_request(&bench.base, &json!({ "to": ANSWERS }));
-    let (_, _, response) = ask(MakeCall, &app, request).await;
+    let (status, body, response) = ask(MakeCall, &app, request).await;
+    assert_eq!((status, &body["reason"]), (429, &json!("twilio_rate_limited")));
     assert!(response.headers()["retry-after"].to_str().unwrap().parse::<u32>().unwrap() > 0);
+    assert_eq!((bench.twilio.calls_attempted(), bench.twilio.calls_created().len()), (3, 0));
+    assert_eq!(bench.status("").await.1["calls"][0]["status"], "failed");
 }
 
 /// The paused clock jumps over the ten seconds that a dial waits.
@@ -119,7 +120,7 @@ async fn a_twilio_that_cannot_be_reached_was_sent_nothing() {
 #[tokio::test(start_paused = true)]
 async fn a_store_that_hangs_keeps_nobody_waiting_and_nothing_is_dialled() {
     let bench = Bench::new().await;
-    let app = bench.function(&[], Some(Arc::new(crate::stores::Hanging)));
+    let app = bench.function(&[], Some(crate::stores::hanging()));
     let request = dial_request(&bench.base, &json!({ "to": ANSWERS }));
     let (status, body, _) = ask(MakeCall, &app, request).await;
     assert_eq!((status, &body["reason"]), (503, &json!("store_unavailable")));

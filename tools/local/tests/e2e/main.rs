@@ -7,6 +7,8 @@ mod bench;
 mod callbacks;
 mod dial_outcomes;
 mod happy_path;
+mod idempotency;
+mod limits;
 mod log;
 mod recordings;
 mod refusals;

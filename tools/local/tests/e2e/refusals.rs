@@ -122,7 +122,7 @@ async fn misconfigured_names_every_variable_and_no_value() {
         ("ELEVENLABS_API_KEY", ""),
         ("ELEVENLABS_AGENT_ID", ""),
         ("VOICE_BUDGET_SECONDS", "ninety"),
-        ("CALL_PAUSED", "1"),
+        ("CALL_MAX_PER_DAY", "-99"),
     ];
     let (status, reason, body) =
         refused(&variables, |base| dial_request(base, &json!({"to": ANSWERS}))).await;
@@ -150,16 +150,6 @@ async fn a_wish_to_record_needs_the_token_or_the_setting() {
     let (status, reason, _) =
         refused(&[("RECORD_CALLS", "")], |base| dial_request(base, &wish)).await;
     assert_eq!((status, reason.as_str()), (403, "token_not_configured"));
-}
-
-#[tokio::test]
-async fn an_idempotency_key_is_refused_rather_than_ignored() {
-    let keyed = |base: &str| {
-        with_header(dial_request(base, &json!({"to": ANSWERS})), "idempotency-key", "order-7")
-    };
-    let (status, reason, body) = refused(&[], keyed).await;
-    assert_eq!((status, reason.as_str()), (400, "invalid_parameter"));
-    assert!(body["message"].as_str().unwrap().contains("Idempotency-Key"));
 }
 
 #[tokio::test]

@@ -4,14 +4,14 @@ use std::sync::Arc;
 
 use serde_json::json;
 use shared::endpoint::Voice;
-use shared::store::{Absent, CallStore};
+use shared::store::{Absent, Store};
 use simulators::DeliveryKind;
 
 use crate::bench::{ANSWERS, Bench, ask, call_sid, voice_request};
 use crate::log;
-use crate::stores::{Hanging, Switch};
+use crate::stores::{Switch, hanging};
 
-fn down() -> Option<Arc<dyn CallStore>> {
+fn down() -> Option<Arc<dyn Store>> {
     Some(Arc::new(Absent("down".to_owned())))
 }
 
@@ -113,7 +113,7 @@ async fn a_call_with_variables_whose_record_is_gone_gets_an_apology() {
 #[tokio::test(start_paused = true)]
 async fn a_store_that_hangs_does_not_keep_the_person_waiting() {
     let bench = Bench::new().await;
-    let app = bench.function(&[], Some(Arc::new(Hanging)));
+    let app = bench.function(&[], Some(hanging()));
     let start = tokio::time::Instant::now();
     let (status, body, _) = ask(Voice, &app, voice_request(&bench.base, "", &call_sid('d'))).await;
     assert_eq!(status, 200);
@@ -124,12 +124,12 @@ async fn a_store_that_hangs_does_not_keep_the_person_waiting() {
 #[tokio::test]
 async fn a_repeat_after_an_outage_gets_the_same_twiml_and_the_record_is_made_good() {
     let bench = Bench::new().await;
-    let store = Arc::new(Switch::new(Arc::clone(&bench.app.store)));
+    let store = Switch::before(Arc::clone(&bench.app.store));
     let app = bench.function(&[], Some(store.clone()));
     let sid = call_sid('e');
-    store.set_down(true, true);
+    store.between().fail(&["claim", "answer"]);
     let first = ask(Voice, &app, voice_request(&bench.base, "", &sid)).await.1;
-    store.set_down(false, false);
+    store.between().fail(&[]);
     let second = ask(Voice, &app, voice_request(&bench.base, "", &sid)).await.1;
     assert_eq!(first, second);
     assert_eq!(bench.twilio.elevenlabs_requests().len(), 1);
@@ -143,10 +143,10 @@ async fn a_repeat_after_an_outage_gets_the_same_twiml_and_the_record_is_made_goo
 #[tokio::test]
 async fn an_answer_that_could_not_be_kept_is_given_again() {
     let bench = Bench::new().await;
-    let store = Arc::new(Switch::new(Arc::clone(&bench.app.store)));
+    let store = Switch::before(Arc::clone(&bench.app.store));
     let app = bench.function(&[], Some(store.clone()));
     let sid = call_sid('f');
-    store.set_down(false, true);
+    store.between().fail(&["answer"]);
     let first = ask(Voice, &app, voice_request(&bench.base, "", &sid)).await.1;
     assert!(first.as_str().unwrap().contains("conversation_id"));
     let second = ask(Voice, &app, voice_request(&bench.base, "", &sid)).await.1;

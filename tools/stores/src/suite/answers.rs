@@ -17,6 +17,17 @@ pub async fn the_first_claim_brings_the_intent_with_its_variables(store: &Opened
     assert!(variables.contains(&(&"name".to_owned(), &Scalar::Text("Jane".to_owned()))));
 }
 
+/// The usual order: make-call has noted Twilio's answer long before somebody picks up.
+pub async fn a_claim_after_twilios_answer_brings_the_intent_too(store: &Opened) {
+    store.begin(&intent(1), at(0)).await.unwrap();
+    let placed = store.placed(&intent(1), &sid(1), &accepted(), &delivery(), at(0)).await;
+    assert!(placed.unwrap().is_new);
+    let claim = store.claim(&linked(1), &Nonce::new([1; 16]), at(1)).await.unwrap();
+    let Claim::First(record) = claim else { panic!("{claim:?}") };
+    assert_eq!((record.intent(), record.call_id.clone()), (Some(&intent(1)), Some(our_id(1))));
+    assert_eq!(load(&**store, 1).await.unwrap().observations.len(), 2);
+}
+
 /// The same where callbacks came first, which a slow store makes likely.
 pub async fn a_claim_after_callbacks_brings_the_intent_too(store: &Opened) {
     store.begin(&intent(1), at(0)).await.unwrap();

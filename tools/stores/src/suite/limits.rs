@@ -8,14 +8,20 @@ use crate::Opened;
 use crate::calls::*;
 
 const HOUR: u64 = 3600;
-const COOLDOWN: Duration = Duration::from_secs(60);
+/// A destination's: three an hour, and a minute between two.
+const SPACED: Window =
+    Window { limit: 3, length: Duration::from_secs(HOUR), spacing: Duration::from_secs(60) };
 
 fn window(limit: u32) -> Window {
-    Window { limit, length: Duration::from_secs(HOUR) }
+    Window { limit, length: Duration::from_secs(HOUR), spacing: Duration::ZERO }
 }
 
 fn no(free_at: u64) -> Taken {
     Taken::No { free_at: at(free_at) }
+}
+
+fn too_soon(free_at: u64) -> Taken {
+    Taken::TooSoon { free_at: at(free_at) }
 }
 
 /// Not so many a clock hour: never more than the limit in any hour.
@@ -63,34 +69,58 @@ pub async fn a_window_may_be_wide_and_may_shrink(store: &Opened) {
     assert_eq!(taken, Taken::Yes);
 }
 
-/// One dial to a destination at a time, and its owner may ask again.
-pub async fn a_cooldown_is_its_owners_until_its_very_end(store: &Opened) {
+/// One dial to a destination at a time, and whoever asks again may.
+pub async fn a_cooldown_is_its_entrys_until_its_very_end(store: &Opened) {
     let [mine, other] = [Nonce::new([1; 16]), Nonce::new([2; 16])];
-    let take = async |owner, now| store.take_cooldown("to", COOLDOWN, owner, now).await.unwrap();
+    let take = async |entry, now| store.take_window("to", SPACED, entry, now).await.unwrap();
     assert_eq!(take(&mine, at(0)).await, Taken::Yes);
     assert_eq!(take(&mine, at(0)).await, Taken::Yes);
-    assert_eq!(take(&other, at(0)).await, no(60));
-    assert_eq!(take(&other, just_before(60)).await, no(60));
-    let elsewhere = store.take_cooldown("elsewhere", COOLDOWN, &other, at(0)).await.unwrap();
+    assert_eq!(take(&other, at(0)).await, too_soon(60));
+    assert_eq!(take(&other, just_before(60)).await, too_soon(60));
+    let elsewhere = store.take_window("elsewhere", SPACED, &other, at(0)).await.unwrap();
     assert_eq!(elsewhere, Taken::Yes);
     assert_eq!(take(&other, at(60)).await, Taken::Yes);
-    assert_eq!(take(&mine, at(60)).await, no(120));
+    let third = Nonce::new([3; 16]);
+    assert_eq!(take(&third, at(60)).await, too_soon(120));
+    assert_eq!(take(&mine, at(60)).await, Taken::Yes, "mine has its place");
 }
 
-/// The dial came to nothing: its owner gives it back, nobody else can.
-pub async fn only_the_owner_gives_a_cooldown_back(store: &Opened) {
-    let [mine, other] = [Nonce::new([1; 16]), Nonce::new([2; 16])];
+/// Whichever of the two lasts longer says when to come again.
+pub async fn a_full_window_is_full_also_while_it_cools_down(store: &Opened) {
     let take =
-        async |owner, second| store.take_cooldown("to", COOLDOWN, owner, at(second)).await.unwrap();
-    store.give_cooldown_back("to", &mine).await.unwrap();
+        async |second| store.take_window("to", SPACED, &delivery(), at(second)).await.unwrap();
+    for second in [0, 60, 3590] {
+        assert_eq!(take(second).await, Taken::Yes);
+    }
+    assert_eq!(take(3591).await, no(3650));
+    assert_eq!(take(HOUR).await, too_soon(3650));
+    assert_eq!(take(3650).await, Taken::Yes);
+    assert_eq!(take(3651).await, no(3710));
+    assert_eq!(take(3655).await, no(3710));
+}
+
+/// The dial came to nothing: it gives its place and its cool-down back, and nobody else's.
+pub async fn only_its_own_place_is_given_back(store: &Opened) {
+    let [mine, other, third] = [1, 2, 3].map(|byte| Nonce::new([byte; 16]));
+    let take =
+        async |entry, second| store.take_window("to", SPACED, entry, at(second)).await.unwrap();
+    let back = async |entry| store.give_window_back("to", SPACED, entry).await.unwrap();
+    back(&mine).await;
     assert_eq!(take(&mine, 0).await, Taken::Yes);
-    store.give_cooldown_back("to", &other).await.unwrap();
-    assert_eq!(take(&other, 1).await, no(60));
-    store.give_cooldown_back("to", &mine).await.unwrap();
-    store.give_cooldown_back("to", &mine).await.unwrap();
+    back(&other).await;
+    assert_eq!(take(&other, 1).await, too_soon(60));
+    back(&mine).await;
+    back(&mine).await;
     assert_eq!(take(&other, 1).await, Taken::Yes);
-    store.give_cooldown_back("to", &mine).await.unwrap();
-    assert_eq!(take(&mine, 2).await, no(61));
+    back(&mine).await;
+    assert_eq!(take(&mine, 2).await, too_soon(61));
+    assert_eq!(take(&mine, 61).await, Taken::Yes);
+    // An older place is given back without the newer one's cool-down.
+    back(&other).await;
+    assert_eq!(take(&third, 62).await, too_soon(121));
+    let [fourth, fifth] = [4, 5].map(|byte| Nonce::new([byte; 16]));
+    assert_eq!((take(&fourth, 121).await, take(&fifth, 181).await), (Taken::Yes, Taken::Yes));
+    assert_eq!(take(&third, 300).await, no(61 + HOUR));
 }
 
 /// Slot of call `call` of `limit`, leased until `end`.

@@ -42,7 +42,8 @@ fn passed(answers: &[Taken]) -> usize {
 
 /// Exactly N, none in the rest of the window, exactly N again after it.
 pub async fn of_a_thousand_at_once_exactly_the_limit_passes_the_window(store: &Opened) {
-    let window = Window { limit: 10, length: Duration::from_secs(3600) };
+    let (length, spacing) = (Duration::from_secs(3600), Duration::ZERO);
+    let window = Window { limit: 10, length, spacing };
     let moments = [(at(0), 10), (at(1800), 0), (just_before(3600), 0), (at(3600), 10)];
     for (number, (now, expected)) in moments.into_iter().enumerate() {
         // The thousand twice; in between a hundred are enough to see that nobody passes.
@@ -96,8 +97,9 @@ pub async fn of_a_thousand_at_once_exactly_the_limit_is_counted(store: &Opened) 
 /// One destination, one dial.
 pub async fn of_a_thousand_at_once_exactly_one_starts_the_cooldown(store: &Opened) {
     let answers = rush(store, |store, _| async move {
-        let length = Duration::from_secs(60);
-        store.take_cooldown("to", length, &delivery(), at(0)).await.unwrap()
+        let (length, spacing) = (Duration::from_secs(DAY), Duration::from_secs(60));
+        let window = Window { limit: 5, length, spacing };
+        store.take_window("to", window, &delivery(), at(0)).await.unwrap()
     })
     .await;
     assert_eq!(passed(&answers), 1);

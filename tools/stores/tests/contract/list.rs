@@ -7,6 +7,7 @@ macro_rules! every_test {
             $($arguments)*;
             answers {
                 the_first_claim_brings_the_intent_with_its_variables,
+                a_claim_after_twilios_answer_brings_the_intent_too,
                 a_claim_after_callbacks_brings_the_intent_too,
                 a_call_nobody_heard_of_can_be_claimed,
                 a_claim_whose_reply_was_lost_is_still_the_first,
@@ -44,8 +45,9 @@ macro_rules! every_test {
                 a_window_rolls,
                 the_same_entry_takes_one_place,
                 a_window_may_be_wide_and_may_shrink,
-                a_cooldown_is_its_owners_until_its_very_end,
-                only_the_owner_gives_a_cooldown_back,
+                a_cooldown_is_its_entrys_until_its_very_end,
+                a_full_window_is_full_also_while_it_cools_down,
+                only_its_own_place_is_given_back,
                 a_call_takes_one_slot_however_often_it_asks,
                 a_slot_freed_thrice_is_one_slot,
                 a_slot_never_freed_is_free_when_its_lease_ends,

@@ -6,7 +6,7 @@ use std::io::Write as _;
 use std::sync::Arc;
 use std::time::Duration;
 
-use shared::call::{AgentAnswer, DynamicVariables, Fact, Intent, Observation};
+use shared::call::{AgentAnswer, CallId, CallRef, DynamicVariables, Fact, Intent, Observation};
 use shared::store::keys::claim;
 use shared::store::{Claim, KeyState, Nonce, Store, Taken, Window};
 use stores::calls::*;
@@ -17,6 +17,8 @@ use stores::{Backend, Running, Space, open_at};
 /// One call, its bill so far, and what stands in between to write it.
 struct Bill {
     store: Arc<dyn Store>,
+    /// As its callbacks name it.
+    call: CallRef,
     proxy: HttpProxy,
     lines: Vec<(&'static str, Tally)>,
     /// What cost more than it may.
@@ -33,6 +35,7 @@ impl Bill {
         let store = open_at(&space.place().through(proxy.port()), RETENTION_DAYS);
         Some(Self {
             store,
+            call: linked(1),
             proxy,
             lines: Vec::new(),
             over: Vec::new(),
@@ -86,9 +89,16 @@ impl Bill {
 
     /// A callback; whether it ended the call.
     async fn see(&mut self, what: &'static str, seen: &Observation, most: usize) -> bool {
-        let observed = self.store.observe(&linked(1), seen, &delivery(), at(0)).await.unwrap();
+        let observed = self.store.observe(&self.call, seen, &delivery(), at(0)).await.unwrap();
         self.line_within(what, most);
         observed.ended_the_call(seen)
+    }
+
+    /// make-call's note of Twilio's answer.
+    async fn placed(&mut self, intent: &Intent) {
+        let placed = self.store.placed(intent, &sid(1), &accepted(), &delivery(), at(0)).await;
+        assert!(placed.unwrap().is_new);
+        self.line_within("make-call: Twilio's answer", HEALING);
     }
 
     /// Everything that stands before a dial.
@@ -97,13 +107,13 @@ impl Bill {
         let state = claim(&*store, &request("key", 1), at(0)).await.unwrap();
         assert_eq!(state, KeyState::Claimed);
         self.line_within("make-call: key", 1);
-        let window = Window { limit: 10, length: Duration::from_secs(3600) };
         let mine = Nonce::new([7; 16]);
-        assert_eq!(store.take_window("c", window, &mine, at(0)).await.unwrap(), Taken::Yes);
-        self.line_within("make-call: window", 1);
-        let minute = Duration::from_secs(60);
-        assert_eq!(store.take_cooldown("to", minute, &mine, at(0)).await.unwrap(), Taken::Yes);
-        self.line_within("make-call: cool-down", 1);
+        let client = Window { limit: 10, length: HOUR, spacing: Duration::ZERO };
+        assert_eq!(store.take_window("c", client, &mine, at(0)).await.unwrap(), Taken::Yes);
+        self.line_within("make-call: client's window", 1);
+        let destination = Window { limit: 5, length: 24 * HOUR, spacing: HOUR / 120 };
+        assert_eq!(store.take_window("to", destination, &mine, at(0)).await.unwrap(), Taken::Yes);
+        self.line_within("make-call: destination's day and cool-down", 1);
         assert_eq!(store.take_slot(&our_id(1), 5, at(990), at(0)).await.unwrap(), Taken::Yes);
         self.line_within("make-call: slot", 1);
         assert_eq!(store.count("day", 100, at(DAY), at(0)).await.unwrap(), Taken::Yes);
@@ -112,9 +122,10 @@ impl Bill {
 
     /// From the intent to the end, as the endpoints ask for it.
     async fn live(&mut self, intent: &Intent, has_slot: bool) {
+        self.call = CallRef::Named { call_sid: sid(1), call_id: Some(intent.call_id.clone()) };
         self.store.begin(intent, at(0)).await.unwrap();
         self.line("make-call: intent");
-        self.see("make-call: Twilio's answer", &accepted(), HEALING).await;
+        self.placed(intent).await;
         for (what, word, sequence) in [
             ("status: initiated", "initiated", 0),
             ("status: ringing", "ringing", 1),
@@ -122,10 +133,12 @@ impl Bill {
         ] {
             self.see(what, &status(word, sequence), 1).await;
         }
-        let claim = self.store.claim(&linked(1), &Nonce::new([7; 16]), at(0)).await.unwrap();
+        let claim = self.store.claim(&self.call, &Nonce::new([7; 16]), at(0)).await.unwrap();
         let Claim::First(record) = claim else { panic!("{claim:?}") };
-        assert_eq!(record.intent(), Some(intent));
-        self.store.answer(&linked(1), TWIML, &spoken(), at(0)).await.unwrap();
+        let variables = record.intent().map(|intent| &intent.dynamic_variables);
+        assert!(variables.is_none_or(|known| *known == intent.dynamic_variables));
+        assert_eq!(variables.is_some(), intent.call_id.has_variables());
+        self.store.answer(&self.call, TWIML, &spoken(), at(0)).await.unwrap();
         self.line_within("voice: claim and answer", VOICE);
         for event in ["stream-started", "stream-stopped"] {
             self.see("stream", &stream(event), 1).await;
@@ -138,11 +151,13 @@ impl Bill {
     }
 }
 
+const HOUR: Duration = Duration::from_secs(3600);
+
 /// A callback, and one request more for linking the two names of the call.
 const HEALING: usize = 2;
 
-/// The claim, the intent and its variables, the answer.
-const VOICE: usize = 3;
+/// The claim, which tells the variables, and the answer.
+const VOICE: usize = 2;
 
 /// About as long as ElevenLabs' is.
 const TWIML: &str = "<?xml version=\"1.0\" encoding=\"UTF-8\"?><Response><Connect><Stream url=\"wss://api.elevenlabs.io/v1/convai/twilio/stream\"><Parameter name=\"conversation_id\" value=\"conv_0123456789abcdef0123456789\"/></Stream></Connect></Response>";
@@ -155,7 +170,8 @@ fn spoken() -> Observation {
 
 /// An intent that tells the agent nothing but who is rung.
 fn plain() -> Intent {
-    Intent { dynamic_variables: DynamicVariables::default(), ..intent(1) }
+    let call_id = CallId::new(1_u128.to_be_bytes(), false);
+    Intent { call_id, dynamic_variables: DynamicVariables::default(), ..intent(1) }
 }
 
 #[tokio::test]
@@ -176,7 +192,18 @@ async fn a_call_with_a_key_and_all_limits_costs_at_most_eighteen_write_units() {
 }
 
 #[tokio::test]
-async fn variables_cost_one_write_unit_more_and_each_recording_callback_another() {
+async fn each_recording_callback_costs_one_request_and_one_write_unit_more() {
+    let Some(mut bill) = Bill::open(Backend::DynamoDbDynoxide) else { return };
+    bill.live(&plain(), false).await;
+    for word in ["in-progress", "completed"] {
+        bill.see("recording", &recording(1, word), 1).await;
+    }
+    let over = bill.close("DynamoDB: one recorded call, no limits, no variables", 14.0);
+    assert!(over.is_empty(), "{over:?}");
+}
+
+#[tokio::test]
+async fn variables_cost_one_write_unit_more() {
     let Some(mut bill) = Bill::open(Backend::DynamoDbDynoxide) else { return };
     bill.admit().await;
     bill.live(&intent(1), true).await;
@@ -193,7 +220,7 @@ async fn machine_detection_costs_one_request_and_so_does_a_duplicate() {
     let Some(mut bill) = Bill::open(Backend::DynamoDbDynoxide) else { return };
     bill.store.begin(&intent(1), at(0)).await.unwrap();
     bill.line("make-call: intent");
-    bill.see("make-call: Twilio's answer", &accepted(), HEALING).await;
+    bill.placed(&intent(1)).await;
     bill.see("amd", &machine("human"), 1).await;
     bill.see("amd again", &machine("human"), 1).await;
     let over = bill.close("DynamoDB: machine detection", 12.0);
@@ -208,6 +235,19 @@ async fn the_first_callback_heals_a_call_whose_answer_was_lost_with_one_request_
     bill.see("status: the first heard of Twilio", &status("ringing", 1), HEALING).await;
     bill.see("status: the next", &status("in-progress", 2), 1).await;
     let over = bill.close("DynamoDB: healing", 12.0);
+    assert!(over.is_empty(), "{over:?}");
+}
+
+#[tokio::test]
+async fn a_claim_that_overtakes_twilios_answer_costs_one_request_more_and_one_for_variables() {
+    let Some(mut bill) = Bill::open(Backend::DynamoDbDynoxide) else { return };
+    bill.store.begin(&intent(1), at(0)).await.unwrap();
+    bill.line("make-call: intent");
+    bill.store.claim(&linked(1), &Nonce::new([7; 16]), at(0)).await.unwrap();
+    bill.line_within("voice: claim", 3);
+    bill.store.answer(&linked(1), TWIML, &spoken(), at(0)).await.unwrap();
+    bill.line_within("voice: answer", 1);
+    let over = bill.close("DynamoDB: voice heals", 12.0);
     assert!(over.is_empty(), "{over:?}");
 }
 

@@ -64,15 +64,19 @@ async fn a_key_whose_reply_is_lost_is_claimed_once(backend: Backend) {
 async fn limits_whose_replies_are_lost_take_one_place(backend: Backend) {
     let Some(behind) = behind(backend) else { return };
     let (store, proxy) = (&behind.store, &behind.proxy);
-    let window = Window { limit: 2, length: Duration::from_secs(3600) };
-    let minute = Duration::from_secs(60);
+    let (length, minute) = (Duration::from_secs(3600), Duration::from_secs(60));
+    let window = Window { limit: 2, length, spacing: Duration::ZERO };
+    let spaced = Window { spacing: minute, ..window };
     let [mine, other] = [Nonce::new([1; 16]), Nonce::new([2; 16])];
     assert!(store.recent(1, at(0)).await.unwrap().is_empty());
     proxy.lose_replies(1);
     assert_eq!(store.take_window("client", window, &mine, at(0)).await.unwrap(), Taken::Yes);
     assert_eq!(store.take_window("client", window, &other, at(0)).await.unwrap(), Taken::Yes);
     proxy.lose_replies(1);
-    assert_eq!(store.take_cooldown("to", minute, &mine, at(0)).await.unwrap(), Taken::Yes);
+    assert_eq!(store.take_window("to", spaced, &mine, at(0)).await.unwrap(), Taken::Yes);
+    proxy.lose_replies(1);
+    store.give_window_back("to", spaced, &mine).await.unwrap();
+    assert_eq!(store.take_window("to", spaced, &other, at(0)).await.unwrap(), Taken::Yes);
     proxy.lose_replies(1);
     assert_eq!(store.take_slot(&our_id(1), 2, at(900), at(0)).await.unwrap(), Taken::Yes);
     assert_eq!(store.take_slot(&our_id(2), 2, at(900), at(0)).await.unwrap(), Taken::Yes);

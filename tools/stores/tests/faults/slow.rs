@@ -25,7 +25,7 @@ async fn no_operation_waits_for_a_store_that_does_not_answer(backend: Backend) {
     // Our clock jumps from one timer to the next whenever nobody has anything to do, so each
     // operation takes as long as it may wait and the test no time. The proxy has its own clock.
     tokio::time::pause();
-    let window = Window { limit: 2, length: Duration::from_secs(3600) };
+    let window = Window { limit: 2, length: Duration::from_secs(3600), spacing: Duration::ZERO };
     let (mine, ringing) = (Nonce::new([1; 16]), status("ringing", 1));
     let call = linked(1);
     let waits = [

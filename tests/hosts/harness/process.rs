@@ -7,16 +7,14 @@ use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::Mutex;
-use std::{fs, thread};
+use std::{env, fs, thread};
 
-/// Where cargo built this function.
-pub(crate) fn binary(name: &str) -> &'static str {
-    match name {
-        "make-call" => env!("CARGO_BIN_EXE_make-call"),
-        "voice" => env!("CARGO_BIN_EXE_voice"),
-        "status" => env!("CARGO_BIN_EXE_status"),
-        "recording" => env!("CARGO_BIN_EXE_recording"),
-        other => panic!("there is no function {other}"),
+/// Where this function is: as cargo built it for the test or, with `HOSTS_BOOTSTRAPS`, as cargo-lambda
+/// did, `<folder>/<name>/bootstrap`. That is how an artefact with its own profile is tested.
+pub(crate) fn binary(name: &str) -> PathBuf {
+    match env::var_os("HOSTS_BOOTSTRAPS") {
+        Some(folder) => Path::new(&folder).join(name).join("bootstrap"),
+        None => crate::built(name).into(),
     }
 }
 
@@ -32,6 +30,10 @@ pub(crate) fn free_port() -> SocketAddr {
     }
 }
 
+fn open(log: &Path) -> File {
+    File::options().create(true).append(true).open(log).unwrap()
+}
+
 /// A running program, whose environment is what the test says and nothing else.
 pub(crate) struct Process {
     child: Child,
@@ -39,11 +41,24 @@ pub(crate) struct Process {
 }
 
 impl Process {
+    /// Starts a program whose standard output the test reads.
     pub(crate) fn start(command: &mut Command, environment: &[(&str, String)], log: &Path) -> Self {
+        Self::spawn(command.stdout(Stdio::piped()), environment, log)
+    }
+
+    /// Starts a program that has nothing to tell the test.
+    pub(crate) fn start_logged(
+        command: &mut Command,
+        environment: &[(&str, String)],
+        log: &Path,
+    ) -> Self {
+        Self::spawn(command.stdout(open(log)), environment, log)
+    }
+
+    fn spawn(command: &mut Command, environment: &[(&str, String)], log: &Path) -> Self {
         let environment = environment.iter().map(|(name, value)| (name, value));
         let command = command.env_clear().envs(environment).stdin(Stdio::null());
-        let errors = File::options().create(true).append(true).open(log).unwrap();
-        let child = command.stdout(Stdio::piped()).stderr(errors).spawn().unwrap();
+        let child = command.stderr(open(log)).spawn().unwrap();
         Self { child, log: log.to_owned() }
     }
 

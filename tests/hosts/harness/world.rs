@@ -6,7 +6,8 @@ use std::{env, fs, process};
 
 use serde_json::json;
 
-use crate::http::{Answer, Message, Server};
+use super::http::{Answer, Message, Server};
+use super::webhook::encode as form_encode;
 
 pub(crate) const ACCOUNT_SID: &str = "AC0123456789abcdef0123456789abcdef";
 pub(crate) const CALL_SID: &str = "CA0123456789abcdef0123456789abcdef";
@@ -59,6 +60,24 @@ impl World {
             ("MAKE_CALL_TOKEN", BEARER.trim_start_matches("Bearer ").to_owned()),
             ("STORE_URL", format!("sqlite:{}", self.file("calls.sqlite").display())),
         ]
+    }
+
+    /// Twilio was asked this often to dial, and every webhook it was given is ours.
+    pub(crate) fn assert_dialled_under(&self, app_url: &str, times: usize) {
+        let seen = self.upstream.seen();
+        let dialled: Vec<_> =
+            seen.iter().filter(|it| it.target().ends_with("Calls.json")).collect();
+        assert_eq!(dialled.len(), times);
+        let ours = form_encode(app_url);
+        for request in dialled {
+            let urls: Vec<_> =
+                request.text().split('&').filter(|pair| pair.contains("=http")).collect();
+            assert!(urls.len() >= 2, "{}", request.text());
+            for url in urls {
+                let (_, value) = url.split_once('=').unwrap();
+                assert!(value.starts_with(&format!("{ours}%2F")), "{url}");
+            }
+        }
     }
 
     pub(crate) fn file(&self, name: &str) -> PathBuf {

@@ -7,11 +7,11 @@ use base64::engine::general_purpose::STANDARD;
 use hmac::{Hmac, Mac as _};
 use sha1::Sha1;
 
-use crate::world::{ACCOUNT_SID, AUTH_TOKEN, CALL_SID, OUR_NUMBER, RECORDING_SID, THEIR_NUMBER};
+use super::world::{ACCOUNT_SID, AUTH_TOKEN, CALL_SID, OUR_NUMBER, RECORDING_SID, THEIR_NUMBER};
 
 pub(crate) const FORM: &str = "application/x-www-form-urlencoded; charset=UTF-8";
 
-type Fields = Vec<(&'static str, &'static str)>;
+pub(crate) type Fields = Vec<(&'static str, &'static str)>;
 
 fn fields(more: &[(&'static str, &'static str)]) -> Fields {
     let mut fields = vec![
@@ -43,7 +43,7 @@ pub(crate) fn form(fields: &Fields) -> String {
     pairs.collect::<Vec<_>>().join("&")
 }
 
-fn encode(text: &str) -> String {
+pub(crate) fn encode(text: &str) -> String {
     let mut encoded = String::new();
     for byte in text.bytes() {
         match byte {

@@ -6,13 +6,13 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 
 use serde_json::{Value, json};
 
-use crate::http::{Answer, Message, PATIENCE, Server};
-use crate::process::{Process, binary};
-use crate::world::World;
+use crate::harness::http::{Answer, Message, PATIENCE, Server};
+use crate::harness::process::{Process, binary};
+use crate::harness::world::World;
 
 use super::Lambda;
 
-pub(super) struct RuntimeApi {
+pub(crate) struct RuntimeApi {
     events: Sender<Value>,
     answers: Receiver<(String, Value)>,
     _process: Process,

@@ -10,16 +10,16 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-use crate::http::{self, PATIENCE};
-use crate::process::{Process, binary, free_port};
-use crate::world::World;
+use crate::harness::http::{self, PATIENCE};
+use crate::harness::process::{Process, binary, free_port};
+use crate::harness::world::World;
 
 use super::Lambda;
 
 const INVOKE: &str = "POST /2015-03-31/functions/function/invocations";
 
 /// One emulator for each function: it dies of two invocations at once.
-pub(super) struct Emulator {
+pub(crate) struct Emulator {
     address: SocketAddr,
     _process: Process,
 }
@@ -48,7 +48,8 @@ impl Lambda for Emulator {
         // Without both flags it listens on every interface.
         command.args(["--runtime-interface-emulator-address", &address.to_string()]);
         command.args(["--runtime-api-address", &runtime_api.to_string()]).arg(binary(name));
-        let process = Process::start(&mut command, &environment, &world.log());
+        // It prints what the function logs.
+        let process = Process::start_logged(&mut command, &environment, &world.log());
         wait_for(address);
         Some(Self { address, _process: process })
     }
@@ -56,8 +57,11 @@ impl Lambda for Emulator {
     fn invoke(&mut self, event: &Value) -> Value {
         let body = event.to_string();
         let answer = http::ask(self.address, INVOKE, &[("host", "x")], body.as_bytes()).unwrap();
-        // Its status is 200 even for a panic and a timeout: the body tells.
-        serde_json::from_slice(&answer.body).unwrap_or_else(|_| panic!("{}", answer.text()))
+        // Its status is 200 even for an error and a timeout: the body tells.
+        let answer: Value =
+            serde_json::from_slice(&answer.body).unwrap_or_else(|_| panic!("{}", answer.text()));
+        assert!(answer.get("errorType").is_none(), "{answer}");
+        answer
     }
 }
 

@@ -1,0 +1,149 @@
+//! `Idempotency-Key`: the same dial asked twice rings once (`interface.md`, `stores.md` 6).
+
+use bytes::Bytes;
+use http::{HeaderMap, HeaderValue, Response, StatusCode, header};
+use ring::digest;
+
+use crate::call::{CallId, CallSid, CallStatus, Fact, hex};
+use crate::endpoint::App;
+use crate::endpoint::answer::json;
+use crate::endpoint::refusal::{Reason, Refusal};
+use crate::store::{KeyClaim, KeyState, Nonce, Record};
+
+use super::request::DialRequest;
+use super::{Dialled, Permitted};
+
+/// The longest key, characters.
+const LONGEST: usize = 255;
+
+/// When somebody who comes while the first is still dialling may come again, seconds.
+const RETRY_AFTER: u16 = 2;
+
+/// A key as its owner sent it.
+pub(super) struct IdempotencyKey<'a>(&'a str);
+
+impl<'a> IdempotencyKey<'a> {
+    /// The header, if it is there: once, 1 to 255 visible ASCII characters.
+    pub(super) fn of(headers: &'a HeaderMap) -> Result<Option<Self>, Refusal> {
+        let mut all = headers.get_all("idempotency-key").iter();
+        let Some(value) = all.next() else { return Ok(None) };
+        let key = value.to_str().ok().filter(|key| {
+            let is_visible = key.bytes().all(|byte| byte.is_ascii_graphic());
+            is_visible && (1..=LONGEST).contains(&key.len())
+        });
+        match (key, all.next()) {
+            (Some(key), None) => Ok(Some(Self(key))),
+            _ => Err(Refusal::new(
+                Reason::InvalidParameter,
+                "Idempotency-Key must be 1 to 255 visible ASCII characters, sent once.",
+            )),
+        }
+    }
+
+    /// The claim on it. The scope is who authenticated: nobody replays another's answer.
+    pub(super) fn claim(
+        &self,
+        permitted: Permitted,
+        request: &DialRequest,
+        owner: Nonce,
+        call_id: CallId,
+    ) -> KeyClaim {
+        let scope = if permitted.with_token { "token" } else { "page" };
+        KeyClaim {
+            key: digest_of(&[scope, self.0]),
+            fingerprint: digest_of(&[&request.canonical()]),
+            owner,
+            call_id,
+        }
+    }
+}
+
+/// SHA-256 of the parts, each with its length before it, as 64 hex digits.
+pub(super) fn digest_of(parts: &[&str]) -> String {
+    let mut context = digest::Context::new(&digest::SHA256);
+    for part in parts {
+        context.update(&(part.len() as u64).to_be_bytes());
+        context.update(part.as_bytes());
+    }
+    hex(context.finish().as_ref())
+}
+
+/// What a request is told whose key was claimed before; nothing if the key is its own.
+pub(super) fn earlier(
+    app: &App,
+    state: KeyState,
+    request: &DialRequest,
+) -> Result<Option<Response<Bytes>>, Refusal> {
+    match state {
+        KeyState::Claimed => Ok(None),
+        KeyState::Done { call_sid, record } => Ok(Some(again(app, &call_sid, &record, request))),
+        KeyState::Reused => Err(Refusal::new(
+            Reason::IdempotencyKeyReused,
+            "Use a new Idempotency-Key for a different call.",
+        )),
+        KeyState::InFlight => Err(Refusal::new(
+            Reason::IdempotencyInFlight,
+            "Ask again with the same key: the answer will be the same.",
+        )
+        .with_header(header::RETRY_AFTER, HeaderValue::from(RETRY_AFTER))),
+        KeyState::Unknown { call_id } => Err(Refusal::new(
+            Reason::IdempotencyUnknownOutcome,
+            "Do not dial again: follow the call with GET /api/twilio/status?callId=. This key answers once Twilio has named the call.",
+        )
+        .with_call_id(call_id)),
+    }
+}
+
+/// The first answer again: Twilio's first word about the call, not its latest.
+fn again(app: &App, call_sid: &CallSid, record: &Record, request: &DialRequest) -> Response<Bytes> {
+    let intent = record.intent();
+    let first = record.observations.iter().find_map(|seen| match &seen.fact {
+        Fact::Status(event) if event.sequence.is_none() => Some(event.status.as_str()),
+        _ => None,
+    });
+    let from = intent.map(|intent| &intent.from).or(app.settings.phone_number.as_ref());
+    let body = Dialled {
+        success: true,
+        call_id: record.call_id.as_ref().map_or("", CallId::as_str),
+        call_sid: call_sid.as_str(),
+        status: first.unwrap_or(CallStatus::Queued.as_str()),
+        to: request.to.as_str(),
+        from: from.map_or("", |from| from.as_str()),
+    };
+    json(StatusCode::OK, &body)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(values: &[&[u8]]) -> Result<Option<String>, Reason> {
+        let mut headers = HeaderMap::new();
+        for value in values {
+            headers.append("idempotency-key", HeaderValue::from_bytes(value).unwrap());
+        }
+        let key = IdempotencyKey::of(&headers);
+        key.map(|key| key.map(|key| key.0.to_owned())).map_err(|refusal| refusal.reason)
+    }
+
+    #[test]
+    fn a_key_is_1_to_255_visible_ascii_characters_sent_once() {
+        assert_eq!(of(&[]), Ok(None));
+        let longest = "~".repeat(255);
+        for key in ["!", "a-key:1/2?#", longest.as_str()] {
+            assert_eq!(of(&[key.as_bytes()]), Ok(Some(key.to_owned())));
+        }
+        let too_long = "a".repeat(256);
+        for wrong in [&b""[..], b"a b", b"a\tb", b"\xc3\xa9", too_long.as_bytes()] {
+            assert_eq!(of(&[wrong]), Err(Reason::InvalidParameter), "{wrong:?}");
+        }
+        assert_eq!(of(&[b"a", b"a"]), Err(Reason::InvalidParameter));
+    }
+
+    #[test]
+    fn no_two_lists_of_parts_have_one_digest() {
+        assert_ne!(digest_of(&["ab", "c"]), digest_of(&["a", "bc"]));
+        assert_ne!(digest_of(&["abc"]), digest_of(&["abc", ""]));
+        assert_eq!(digest_of(&["a"]).len(), 64);
+    }
+}

@@ -1,0 +1,108 @@
+//! What an event says beside the HTTP request that `lambda_http` makes of it.
+
+use bytes::Bytes;
+use http::uri::PathAndQuery;
+use http::{HeaderMap, Request, Uri, header};
+use lambda_http::request::LambdaRequest;
+
+use crate::endpoint::{ClientAddress, Endpoint};
+use crate::host::client;
+
+use super::query::{Parts, Query};
+
+/// One event's own words: the platform's, not the caller's.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Front {
+    client: Option<ClientAddress>,
+    query: Option<Query>,
+}
+
+impl Front {
+    /// Takes it out of an event. Path, query, `Host` and `X-Forwarded-Proto` go for good: of them
+    /// `lambda_http` makes an address that nobody here reads, and panics where they make none.
+    pub(super) fn take(event: &mut LambdaRequest) -> Self {
+        match event {
+            LambdaRequest::ApiGatewayV2(event) => {
+                forget_origin(&mut event.headers);
+                event.raw_path = None;
+                let query = event.raw_query_string.take().filter(|query| !query.is_empty());
+                Self {
+                    client: client::stated(event.request_context.http.source_ip.as_deref()),
+                    query: query.map(Query::Raw),
+                }
+            }
+            LambdaRequest::ApiGatewayV1(event) => {
+                forget_origin(&mut event.headers);
+                forget_origin(&mut event.multi_value_headers);
+                event.path = None;
+                let every = std::mem::take(&mut event.multi_value_query_string_parameters);
+                let last = std::mem::take(&mut event.query_string_parameters);
+                Self {
+                    client: client::stated(event.request_context.identity.source_ip.as_deref()),
+                    query: Query::from_parts(&every, &last, Parts::Decoded, &event.headers),
+                }
+            }
+            LambdaRequest::Alb(event) => {
+                forget_origin(&mut event.headers);
+                forget_origin(&mut event.multi_value_headers);
+                event.path = None;
+                let every = std::mem::take(&mut event.multi_value_query_string_parameters);
+                let last = std::mem::take(&mut event.query_string_parameters);
+                // It fills one of the two maps, as the target group says.
+                let headers = if event.multi_value_headers.is_empty() {
+                    &event.headers
+                } else {
+                    &event.multi_value_headers
+                };
+                Self {
+                    client: client::last_hop(headers),
+                    query: Query::from_parts(&every, &last, Parts::Spelled, headers),
+                }
+            }
+            // Kinds we do not ask `lambda_http` for.
+            _ => Self::default(),
+        }
+    }
+
+    /// Puts it where the endpoint looks.
+    pub(super) fn complete<E: Endpoint, B>(&self, mut request: Request<B>) -> Request<B> {
+        let query = match &self.query {
+            None => None,
+            Some(Query::Raw(raw)) => Some(raw.clone()),
+            Some(Query::Parts(parts)) => {
+                request.extensions_mut().insert(parts.clone());
+                Some(parts.text())
+            }
+        };
+        *request.uri_mut() = uri(E::PATH, query.as_deref());
+        if let Some(client) = self.client {
+            request.extensions_mut().insert(client);
+        }
+        request
+    }
+}
+
+fn forget_origin(headers: &mut HeaderMap) {
+    headers.remove(header::HOST);
+    headers.remove("x-forwarded-proto");
+}
+
+/// A query that no URI can hold is none: whatever it was, Twilio did not sign it.
+fn uri(path: &'static str, query: Option<&str>) -> Uri {
+    let full = query.map(|query| Bytes::from(format!("{path}?{query}")));
+    let full = full.and_then(|full| PathAndQuery::from_maybe_shared(full).ok());
+    full.unwrap_or_else(|| PathAndQuery::from_static(path)).into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_endpoint_sees_its_own_path_whatever_the_query() {
+        let path = "/api/twilio/voice";
+        assert_eq!(uri(path, None), path);
+        assert_eq!(uri(path, Some("b=%20&a=+")), "/api/twilio/voice?b=%20&a=+");
+        assert_eq!(uri(path, Some("a=\u{0} b")), path);
+    }
+}

@@ -1,0 +1,23 @@
+//! No host at all: `./voice` in a developer's shell. And `vercel dev`, which waits for the same line.
+
+use std::net::SocketAddr;
+use std::process::Command;
+
+use super::process::{Process, binary, free_port};
+use super::world::World;
+
+/// Starts a function; `more` is what its environment holds beside the settings.
+pub(crate) fn start(
+    world: &World,
+    name: &str,
+    more: &[(&'static str, &str)],
+) -> (Process, SocketAddr) {
+    let address = free_port();
+    let mut environment = world.settings(&format!("http://{address}"));
+    environment.push(("VERCEL_DEV_PORT", address.port().to_string()));
+    environment.extend(more.iter().map(|(name, value)| (*name, (*value).to_owned())));
+    let mut process = Process::start(&mut Command::new(binary(name)), &environment, &world.log());
+    let expected = format!("Dev server listening: {}", address.port());
+    assert_eq!(process.first_line().unwrap(), expected);
+    (process, address)
+}
