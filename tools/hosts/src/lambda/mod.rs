@@ -20,10 +20,10 @@ use emulator::Emulator;
 const FUNCTIONS: [&str; 4] = ["make-call", "recording", "status", "voice"];
 
 impl Deployment {
-    /// `None` if a part is missing: `HOSTS_LAMBDA`, the folder with a `<name>/bootstrap` for each
+    /// `None` if a part is missing: `HOSTS_BOOTSTRAPS`, the folder with a `<name>/bootstrap` for each
     /// function; `AWS_LAMBDA_RIE`, the emulator; or the DynamoDB-compatible server.
     pub async fn lambda() -> Option<Self> {
-        let bootstraps = part("HOSTS_LAMBDA")?;
+        let bootstraps = part("HOSTS_BOOTSTRAPS")?;
         let emulator = part("AWS_LAMBDA_RIE")?;
         let store = Backend::DynamoDbDynoxide.start_or_skip()?;
         let (listener, address) = front().await;

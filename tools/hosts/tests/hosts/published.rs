@@ -67,7 +67,7 @@ async fn vercels_own_router_publishes_the_page_and_nothing_else() {
 #[test]
 #[ignore = ".ci/hosts runs it on what sam built"]
 fn sam_packs_exactly_what_cargo_lambda_built() {
-    let (Some(built), Some(packed)) = (part("HOSTS_LAMBDA"), part("HOSTS_SAM")) else { return };
+    let (Some(built), Some(packed)) = (part("HOSTS_BOOTSTRAPS"), part("HOSTS_SAM")) else { return };
     let bootstraps = |folder: &Path| -> BTreeSet<Vec<u8>> {
         let files = files_below(folder).into_iter();
         let is_bootstrap = |(name, _): &(String, _)| name.ends_with("/bootstrap");
