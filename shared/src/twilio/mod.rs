@@ -3,6 +3,7 @@
 mod callback;
 mod create_call;
 mod explain;
+mod fetch_call;
 mod form;
 mod recordings;
 mod rest;
@@ -13,6 +14,7 @@ mod webhook_urls;
 pub use callback::{NotACallback, VoiceRequest, recording_callback, status_callback};
 pub use create_call::{create_call_form, created_call};
 pub use explain::{Explanation, explain, more_info};
+pub use fetch_call::{CallEnd, fetch_call_end};
 pub use form::Form;
 pub use recordings::{AudioFormat, ByteRange, FetchError, Media, RANGE_LIMIT, fetch_recording};
 pub use rest::{Account, Credentials, DialError, create_call};
