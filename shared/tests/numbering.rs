@@ -2,6 +2,7 @@
 //! (`tools/numbering/judge.py`), and the tables themselves are regenerated and compared.
 
 use std::collections::BTreeMap;
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -12,13 +13,18 @@ use shared::call::{Destination, E164, Kind, Quiet, QuietHours, Timestamp};
 fn python(script: &str, arguments: &[&str]) -> Option<String> {
     let Ok(python) = std::env::var("JUDGES_PYTHON") else {
         assert!(std::env::var_os("CI").is_none(), "JUDGES_PYTHON is not set");
-        eprintln!("SKIPPED: JUDGES_PYTHON is not set: {script} does not judge");
+        // Past libtest, which would keep it to itself.
+        let _ = writeln!(
+            std::io::stderr(),
+            "SKIPPED: JUDGES_PYTHON is not set: {script} does not judge"
+        );
         return None;
     };
     let tools: PathBuf = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tools/numbering");
-    let output = Command::new(python).arg(tools.join(script)).args(arguments).output().unwrap();
+    let output = Command::new(&python).arg(tools.join(script)).args(arguments).output();
+    let output = output.unwrap_or_else(|error| panic!("{python}: {error}"));
     assert!(output.status.success(), "{script}: {}", String::from_utf8_lossy(&output.stderr));
-    Some(String::from_utf8(output.stdout).unwrap())
+    Some(String::from_utf8_lossy(&output.stdout).into_owned())
 }
 
 fn kind(of_type: &str) -> Kind {

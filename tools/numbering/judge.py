@@ -83,6 +83,7 @@ def kept_in():
     return table
 
 
+@cache
 def alike(one, other):
     """Whether two zones keep the same time over the years in question."""
     day = dt.timedelta(days=1)
@@ -92,9 +93,6 @@ def alike(one, other):
             return False
         when += day
     return True
-
-
-alike = cache(alike)
 
 
 def zones(parsed, region):
@@ -108,16 +106,19 @@ def zones(parsed, region):
         return None
     if region in INSTEAD:
         return INSTEAD[region]
+    own = kept_in().get(region, [])
+    if kind == Type.MOBILE and not geographic:
+        # Anywhere in the country.
+        names = [name for name in names if any(alike(name, other) for other in own)] or names
+        return list(names) + (["Europe/Kaliningrad"] if region == "RU" else [])
     if UNUSUAL.get(region) in names:
         return None
     if region == "CU":
         return ["America/Havana"]
     if not geographic:
-        # A mobile phone or a service: the country's zones, if it has but one.
-        own = kept_in().get(region, [])
+        # A service: the country's zone, if it has but one.
         return [own[0]] if own and all(alike(own[0], other) for other in own) else None
     if names == timezone._country_level_time_zones_for_number(parsed):
-        own = kept_in().get(region, [])
         names = [name for name in names if any(alike(name, other) for other in own)] or names
     return names
 

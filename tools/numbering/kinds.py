@@ -88,12 +88,23 @@ def strings(node, prefix=""):
             yield from strings(after, prefix + digit)
 
 
-def trunk(plan):
-    """The prefix that is dialled inside the country only, if no number begins with it."""
-    prefix = plan.metadata(plan.regions[0]).national_prefix
-    if prefix and not any(plan.at(state) for state in states(plan, prefix)):
-        return prefix
-    return None
+def trunks(plan):
+    """Yields (prefix, encoded): what begins so has the digits that are dialled only inside the
+    country, which no known number begins with; or with one more digit, where some do.
+
+    Encoded are how many digits those are and how many of the prefix come after them.
+    """
+    trunk = plan.metadata(plan.regions[0]).national_prefix
+    if not trunk:
+        return
+    assert len(trunk) <= 2, trunk
+    for after in (0, 1):
+        for digit in DIGITS if after else [""]:
+            prefix = trunk + digit
+            if not any(plan.at(state) for state in states(plan, prefix)):
+                yield prefix, TRUNK | len(trunk) << 4 | after << 8
+                if not after:
+                    return
 
 
 def all_kinds(plans):
@@ -101,10 +112,8 @@ def all_kinds(plans):
     table = {str(code): kind for code, kind in WHOLE_CODES.items()}
     for plan in plans:
         code = str(plan.code)
-        prefix = trunk(plan)
-        if prefix:
-            assert len(prefix) <= 2, prefix
-            table[code + prefix] = TRUNK | len(prefix) << 4
+        for prefix, encoded in trunks(plan):
+            table[code + prefix] = encoded
         for number in emergencies(plan):
             table[code + number] = EMERGENCY
         for prefix, kind in kinds(plan):

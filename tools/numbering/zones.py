@@ -11,9 +11,11 @@ from bisect import bisect
 from functools import cache
 from zoneinfo import ZoneInfo
 
+from phonenumbers.phonenumberutil import _GEO_MOBILE_COUNTRIES
 from phonenumbers.tzdata import TIMEZONE_DATA
 
 from kinds import EMERGENCY, ORDINARY, TRUNK
+from table import Walk
 
 FILES = importlib.resources.files("tzdata") / "zoneinfo"
 # For which years a zone's rule must say what the tz database says; a zone that does otherwise
@@ -127,6 +129,10 @@ def all_zones(plans, regions, kinds):
         for prefix, names in TIMEZONE_DATA.items():
             if prefix.startswith(code) and prefix != code:
                 table[prefix] = corrected(plan, longest(own, prefix), names)
+        for prefix in nowhere(plan) if len(longest(table, code)) > 1 else ():
+            for inner in [inner for inner in table if inner.startswith(prefix)]:
+                del table[inner]
+            table[prefix] = corrected(plan, longest(own, prefix), everywhere)
         # Who pays for a toll-free or personal number sits anywhere in the country.
         for prefix, kind in kinds.items():
             if prefix.startswith(code) and kind & 15 not in (ORDINARY, EMERGENCY, TRUNK):
@@ -137,6 +143,27 @@ def all_zones(plans, regions, kinds):
         for prefix, found in table.items()
         if longest(table, prefix[:-1], frozenset()) != found
     }
+
+
+def nowhere(plan):
+    """Prefixes whose numbers belong to no place in the country: mobile phones, mostly.
+
+    libphonenumber has zones for some of them (Moscow for +79) and does not use those either.
+    """
+    placed = {"fixed_line"} | ({"mobile"} if plan.code in _GEO_MOBILE_COUNTRIES else set())
+
+    def value(state):
+        known = plan.at(state)
+        return known[1] in placed if known and known[1] else None
+
+    def by_length(_prefix, lengths):
+        return False
+
+    # In the North American plan a mobile phone has its area code's numbers.
+    if plan.code != 1:
+        for prefix, is_placed in Walk(plan.step, value, by_length).prefixes(plan.start, True):
+            if not is_placed:
+                yield str(plan.code) + prefix
 
 
 def longest(table, prefix, default=None):

@@ -89,7 +89,8 @@ pub(super) fn dialled(number: &E164) -> String {
     digits
 }
 
-/// What the table of kinds says of a prefix (`lengths_mask` and `TRUNK` in tools/numbering/kinds.py).
+/// What the table of kinds says of a prefix (`lengths_mask` and `trunks` in
+/// tools/numbering/kinds.py).
 enum Entry {
     Kind(Kind),
     Trunk { begins: usize, length: usize },
@@ -107,8 +108,8 @@ fn entry(digits: &str) -> Option<Entry> {
         6 => Kind::Satellite,
         7 => Kind::Emergency,
         8 => {
-            let length = usize::from(rest);
-            return Some(Entry::Trunk { begins: prefix.checked_sub(length)?, length });
+            let (length, after) = (usize::from(rest & 15), usize::from(rest >> 4));
+            return Some(Entry::Trunk { begins: prefix.checked_sub(length + after)?, length });
         }
         _ => Kind::Ordinary,
     };

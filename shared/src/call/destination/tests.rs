@@ -119,9 +119,9 @@ fn delhi_and_paris_do_not_begin_with_an_emergency_number() {
 
 #[test]
 fn a_prefix_can_mean_it_for_one_length_only() {
-    // Beijing's subscribers 100xxxxx, and shared-cost 10100 among them, which is shorter.
-    assert_eq!(of("+861010012345").kind, Kind::Ordinary);
-    assert_eq!(of("+861010012").kind, Kind::SharedCost);
+    // In the Maldives 900 is premium with ten digits behind the code and a subscriber's with seven.
+    assert_eq!(of("+9609001234567").kind, Kind::Premium);
+    assert_eq!(of("+9609001234").kind, Kind::Ordinary);
 }
 
 #[test]
@@ -129,6 +129,8 @@ fn a_digit_dialled_only_inside_the_country_hides_nothing() {
     for (hidden, plain) in [
         ("+4409098790123", "+449098790123"),
         ("+44009098790123", "+449098790123"),
+        // Some numbers of Indonesia begin with 00.
+        ("+6208091234567", "+628091234567"),
         ("+119005550123", "+19005550123"),
         ("+112425550123", "+12425550123"),
     ] {
