@@ -102,10 +102,18 @@ impl Bench {
 
     /// A function instance whose clock is so much ahead.
     pub(crate) fn later(&self, by: Duration) -> Arc<App> {
-        let app = self.function(&[], None);
-        let settings = Arc::into_inner(app).unwrap().settings;
+        self.function_with_clock(&[], Ahead(by))
+    }
+
+    /// A function instance for which it is always the same time.
+    pub(crate) fn function_at(&self, time: &str, pairs: &[(&str, &str)]) -> Arc<App> {
+        self.function_with_clock(pairs, Stopped(Timestamp::parse_rfc3339(time).unwrap()))
+    }
+
+    fn function_with_clock(&self, pairs: &[(&str, &str)], clock: impl Clock + 'static) -> Arc<App> {
+        let settings = Arc::into_inner(self.function(pairs, None)).unwrap().settings;
         let store = shared::host::open_store(&settings, &self.http);
-        let (clock, random) = (Arc::new(Ahead(by)), Arc::new(System));
+        let (clock, random) = (Arc::new(clock), Arc::new(System));
         Arc::new(App::new(settings, store, self.http.clone(), clock, random))
     }
 
@@ -195,6 +203,15 @@ struct Ahead(Duration);
 impl Clock for Ahead {
     fn now(&self) -> Timestamp {
         System.now().plus(self.0)
+    }
+}
+
+/// A clock that stands.
+struct Stopped(Timestamp);
+
+impl Clock for Stopped {
+    fn now(&self) -> Timestamp {
+        self.0
     }
 }
 
