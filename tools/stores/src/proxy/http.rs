@@ -1,7 +1,6 @@
 //! In front of DynamoDB: counts, weighs, throttles, and loses replies after the write.
 
 use std::collections::BTreeMap;
-use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::{Arc, Mutex};
 
 use axum::Router;
@@ -10,8 +9,8 @@ use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use serde_json::{Value, json};
-use tokio::net::TcpListener;
-use tokio::runtime::Runtime;
+
+use crate::stand_in::StandIn;
 
 /// How DynamoDB refuses who asks too much.
 #[derive(Clone, Copy, Debug)]
@@ -55,8 +54,7 @@ impl Tally {
 /// A proxy that understands DynamoDB's HTTP.
 #[derive(Debug)]
 pub struct HttpProxy {
-    runtime: Option<Runtime>,
-    address: SocketAddr,
+    stand_in: StandIn,
     seen: Arc<Mutex<Seen>>,
 }
 
@@ -71,28 +69,17 @@ impl HttpProxy {
     /// Stands in front of a port of 127.0.0.1.
     #[must_use]
     pub fn start(server: u16) -> Self {
-        let runtime = tokio::runtime::Builder::new_multi_thread()
-            .worker_threads(1)
-            .enable_all()
-            .build()
-            .unwrap();
-        let listener = std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
-        listener.set_nonblocking(true).unwrap();
-        let address = listener.local_addr().unwrap();
         let seen = Arc::<Mutex<Seen>>::default();
         let client = shared::net::client().unwrap();
         let way = Way { server, client, seen: Arc::clone(&seen) };
         let routes = Router::new().fallback(forward).with_state(way);
-        runtime.spawn(async move {
-            axum::serve(TcpListener::from_std(listener).unwrap(), routes).await.unwrap();
-        });
-        Self { runtime: Some(runtime), address, seen }
+        Self { stand_in: StandIn::of_routes(0, routes), seen }
     }
 
     /// Where clients connect.
     #[must_use]
     pub fn port(&self) -> u16 {
-        self.address.port()
+        self.stand_in.port()
     }
 
     /// Refuses the next requests with these, first to last.
@@ -116,14 +103,6 @@ impl HttpProxy {
         };
         (seen.write_units, seen.read_units) = (0.0, 0.0);
         tally
-    }
-}
-
-impl Drop for HttpProxy {
-    fn drop(&mut self) {
-        if let Some(runtime) = self.runtime.take() {
-            runtime.shutdown_background();
-        }
     }
 }
 
