@@ -269,19 +269,20 @@ impl Opened {
     /// thousand too, but on a busy machine that takes it 100 s.
     #[must_use]
     pub fn crowd(&self) -> u32 {
-        if self.is_slow() { 200 } else { 1000 }
+        if self.space.backend == Backend::DynamoDbMiniStack { 200 } else { 1000 }
     }
 
-    /// How many of them have a request under way at once: all, as far as the adapter lets them.
-    /// MiniStack answers one at a time, so that a longer queue changes nothing but how long the last
-    /// one waits: 64, on a busy machine, beyond the store's time-outs.
+    /// How many of them have a request under way at once. All, as far as the adapter lets them, but
+    /// not with DynamoDB: a request costs an SDK without optimisation some milliseconds, and MiniStack
+    /// answers one at a time. A longer queue would change nothing but how long its last one waits: on
+    /// a busy machine longer than the store's time-outs.
     #[must_use]
     pub fn at_once(&self) -> usize {
-        if self.is_slow() { 8 } else { usize::MAX }
-    }
-
-    fn is_slow(&self) -> bool {
-        self.space.backend == Backend::DynamoDbMiniStack
+        match self.space.backend {
+            Backend::DynamoDbMiniStack => 8,
+            Backend::DynamoDbDynoxide => 32,
+            _ => usize::MAX,
+        }
     }
 
     /// The instance that answers request `number`.
