@@ -28,6 +28,7 @@ struct Seen {
     requests: BTreeMap<String, usize>,
     write_units: f64,
     read_units: f64,
+    passing: usize,
     refusals: Vec<Refusal>,
     lost_replies: usize,
 }
@@ -84,7 +85,13 @@ impl HttpProxy {
 
     /// Refuses the next requests with these, first to last.
     pub fn refuse_next(&self, refusals: &[Refusal]) {
-        self.seen.lock().unwrap().refusals = refusals.iter().rev().copied().collect();
+        self.refuse_after(0, refusals);
+    }
+
+    /// Lets so many requests pass first.
+    pub fn refuse_after(&self, passing: usize, refusals: &[Refusal]) {
+        let mut seen = self.seen.lock().unwrap();
+        (seen.passing, seen.refusals) = (passing, refusals.iter().rev().copied().collect());
     }
 
     /// Answers the next requests with a broken reply, after the server has done its work.
@@ -113,7 +120,13 @@ async fn forward(State(way): State<Way>, headers: HeaderMap, body: Bytes) -> Res
     let refusal = {
         let mut seen = way.seen.lock().unwrap();
         *seen.requests.entry(operation.clone()).or_default() += 1;
-        seen.refusals.pop()
+        match seen.passing.checked_sub(1) {
+            Some(left) => {
+                seen.passing = left;
+                None
+            }
+            None => seen.refusals.pop(),
+        }
     };
     if let Some(refusal) = refusal {
         return refused(refusal);
