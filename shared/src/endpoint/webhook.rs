@@ -6,7 +6,7 @@ use tracing::warn;
 
 use crate::call::CallId;
 use crate::settings::{AppUrl, Settings};
-use crate::twilio::{BadSignature, Form, requested_url};
+use crate::twilio::{BadSignature, Form, Tried, Verifier, requested_url};
 
 use super::refusal::{Reason, Refusal};
 use super::{BODY_LIMIT, Endpoint, UnorderedQuery, has_media_type};
@@ -31,22 +31,21 @@ pub(super) fn verified<E: Endpoint>(
     if request.body().len() > BODY_LIMIT {
         return Err(Refusal::new(Reason::BodyTooLarge, "Twilio's webhooks are far smaller."));
     }
+    let urls = requested_urls::<E>(app_url, request);
     let verify = || -> Result<Form, BadSignature> {
         let signature = signature(request.headers())?;
-        let urls = requested_urls::<E>(app_url, request);
         if !has_media_type(request.headers(), "application/x-www-form-urlencoded") {
             any(&urls, |url| verifier.verify_body(url, request.body(), signature))?;
             return Ok(Form::default());
         }
         let form = Form::parse(request.body()).ok_or(BadSignature::Body)?;
-        any(&urls, |url| verifier.verify(url, &form, signature))?;
+        any(&urls, |url| verifier.verify(url, form.pairs(), signature))?;
         Ok(form)
     };
     match verify() {
         Ok(form) => Ok(Webhook { form, call_id: call_id(request) }),
         Err(error) => {
-            // The usual cause is a NEXT_PUBLIC_APP_URL that is not the address Twilio calls.
-            warn!(endpoint = E::NAME, %error, "webhook refused");
+            log_refusal::<E>(app_url, verifier, &urls, error);
             Err(Refusal::new(
                 Reason::InvalidSignature,
                 "Check that NEXT_PUBLIC_APP_URL is exactly the address Twilio calls, and TWILIO_AUTH_TOKEN its account's token.",
@@ -78,6 +77,31 @@ fn any(
         }
     }
     verdict
+}
+
+/// Enough to see what is set wrong, and nothing to forge with: the query, the parameters and the
+/// signature stay out. The usual cause is a NEXT_PUBLIC_APP_URL that is not the address Twilio calls.
+fn log_refusal<E: Endpoint>(
+    app_url: &AppUrl,
+    verifier: &Verifier,
+    urls: &[String],
+    error: BadSignature,
+) {
+    let tried = Tried::new(urls.first().map_or("", String::as_str));
+    warn!(
+        service = "twilio",
+        status = 403,
+        endpoint = E::NAME,
+        %error,
+        // Without the user info.
+        origin = ?app_url,
+        path = format!("{}{}", app_url.path(), E::PATH),
+        %tried,
+        queryOrders = urls.len(),
+        bodyHash = tried.has_body_hash(),
+        tokens = verifier.tokens(),
+        "webhook refused"
+    );
 }
 
 fn signature(headers: &HeaderMap) -> Result<&str, BadSignature> {
