@@ -115,3 +115,100 @@ fn call_id(request: &Request<Bytes>) -> Option<CallId> {
     let query = Form::parse(request.uri().query()?.as_bytes())?;
     CallId::parse(query.get("callId")?).ok()
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+    use std::sync::{Arc, Mutex};
+
+    use super::super::Status;
+    use super::*;
+
+    /// Of the settings and of the requests.
+    const SECRETS: [&str; 8] = [
+        "owner",
+        "hunter2",
+        "primary-token",
+        "secondary-token",
+        "c2lnbmF0dXJl",
+        "12125550123",
+        "CA11",
+        "query",
+    ];
+
+    /// A log that can be read.
+    #[derive(Clone, Default)]
+    struct Log(Arc<Mutex<Vec<u8>>>);
+
+    impl Write for Log {
+        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+            self.0.lock().unwrap().extend_from_slice(bytes);
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
+
+    fn settings() -> Settings {
+        Settings::parse(&|name: &str| {
+            let value = match name {
+                "NEXT_PUBLIC_APP_URL" => "https://owner:hunter2@app.example:8443/Prod",
+                "TWILIO_AUTH_TOKEN" => "primary-token",
+                "TWILIO_AUTH_TOKEN_SECONDARY" => "secondary-token",
+                _ => return None,
+            };
+            Some(value.to_owned())
+        })
+    }
+
+    /// The lines that one refused request writes.
+    fn logged(media_type: &str, uri: &str) -> Vec<serde_json::Value> {
+        let log = Log::default();
+        let writer = log.clone();
+        let subscriber = tracing_subscriber::fmt()
+            .json()
+            .flatten_event(true)
+            .with_writer(move || writer.clone())
+            .finish();
+        let request = Request::post(uri)
+            .header("content-type", media_type)
+            .header("x-twilio-signature", "c2lnbmF0dXJl")
+            .body(Bytes::from("CallSid=CA11&From=%2B12125550123"))
+            .unwrap();
+        let refusal = tracing::subscriber::with_default(subscriber, || {
+            verified::<Status>(&settings(), &request).unwrap_err()
+        });
+        assert_eq!(refusal.reason, Reason::InvalidSignature);
+        let text = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
+        for secret in SECRETS {
+            assert!(!text.contains(secret), "{secret} is in {text}");
+        }
+        text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+    }
+
+    #[test]
+    fn a_refusal_is_one_line_that_says_what_was_tried_and_nothing_to_forge_with() {
+        let lines =
+            logged("application/x-www-form-urlencoded", "/Prod/api/twilio/status?callId=query");
+        let [line] = lines.as_slice() else { panic!("{} lines", lines.len()) };
+        assert_eq!(line["error"], "x-twilio-signature does not fit the configured url and tokens");
+        assert_eq!(line["origin"], "https://app.example:8443");
+        assert_eq!(line["path"], "/Prod/api/twilio/status");
+        assert_eq!(
+            line["tried"],
+            "with the configured port, without a port; user info kept, user info dropped"
+        );
+        assert_eq!((&line["tokens"], &line["bodyHash"]), (&2.into(), &false.into()));
+    }
+
+    #[test]
+    fn a_body_that_is_no_form_says_whether_its_hash_was_there() {
+        for (uri, has_hash) in [("/s?x=query", false), ("/s?bodySHA256=query", true)] {
+            let lines = logged("application/json", uri);
+            assert_eq!(lines[0]["bodyHash"], has_hash, "{uri}");
+            assert_eq!(lines[0]["error"], BadSignature::Body.to_string());
+        }
+    }
+}
