@@ -18,7 +18,7 @@ pub use fetch_call::{CallEnd, fetch_call_end};
 pub use form::Form;
 pub use recordings::{AudioFormat, ByteRange, FetchError, Media, RANGE_LIMIT, fetch_recording};
 pub use rest::{Account, Credentials, DialError, create_call};
-pub use signature::{BadSignature, Verifier};
+pub use signature::{BadSignature, Tried, Verifier};
 pub(crate) use twiml::is_xml_text;
 pub use twiml::{ConnectStream, NotTwiml, RegisteredTwiml, say_and_hang_up};
 pub use webhook_urls::{WebhookUrls, requested_url};
