@@ -97,7 +97,7 @@ fn log_refusal<E: Endpoint>(
         origin = ?app_url,
         path = E::PATH,
         %tried,
-        queryOrders = urls.len(),
+        ordersTried = urls.len(),
         bodyHash = tried.has_body_hash(),
         tokens = verifier.tokens(),
         "webhook refused"
@@ -191,11 +191,11 @@ mod tests {
     #[test]
     fn a_refusal_is_one_line_that_says_what_was_tried_and_nothing_to_forge_with() {
         let lines =
-            logged("application/x-www-form-urlencoded", "/Prod/api/twilio/status?callId=query");
+            logged("application/x-www-form-urlencoded", "/api/twilio/status?callId=query");
         let [line] = lines.as_slice() else { panic!("{} lines", lines.len()) };
         assert_eq!(line["error"], "x-twilio-signature does not fit the configured url and tokens");
         assert_eq!(line["origin"], "https://app.example:8443");
-        assert_eq!(line["path"], "/Prod/api/twilio/status");
+        assert_eq!(line["path"], "/api/twilio/status");
         assert_eq!(
             line["tried"],
             "with the configured port, without a port; user info kept, user info dropped"
