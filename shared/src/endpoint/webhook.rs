@@ -190,8 +190,7 @@ mod tests {
 
     #[test]
     fn a_refusal_is_one_line_that_says_what_was_tried_and_nothing_to_forge_with() {
-        let lines =
-            logged("application/x-www-form-urlencoded", "/api/twilio/status?callId=query");
+        let lines = logged("application/x-www-form-urlencoded", "/api/twilio/status?callId=query");
         let [line] = lines.as_slice() else { panic!("{} lines", lines.len()) };
         assert_eq!(line["error"], "x-twilio-signature does not fit the configured url and tokens");
         assert_eq!(line["origin"], "https://app.example:8443");
