@@ -14,9 +14,10 @@ use crate::essence::{assert_story, call_essence, essence};
 use crate::names::Names;
 use crate::wire;
 
-/// The simulated person of this number picks up and talks.
-const TALKS: &str = "+12125550123";
-const IS_BUSY: &str = "+12125550101";
+/// The simulated persons of these numbers pick up and talk. Each is rung once: deployed functions let
+/// a number rest after a call.
+const TALKS: [&str; 2] = ["+12125550123", "+12125550124"];
+const IS_BUSY: [&str; 2] = ["+12125550101", "+12125550201"];
 const FORGED: &str = "evil.example";
 
 /// Plays it, and tells everything that callers, Twilio and ElevenLabs saw in a form that can be
@@ -39,7 +40,7 @@ pub async fn play(site: &Site) -> Value {
 }
 
 async fn a_call(site: &Site) -> Value {
-    let placed = dial(site, &json!({"to": TALKS}), &[]).await;
+    let placed = dial(site, &json!({"to": TALKS[0]}), &[]).await;
     let call = settled(site, &placed).await;
     assert_eq!(call["body"]["status"], "completed", "{call}");
     assert_eq!(call["body"]["recording"]["status"], "completed", "{call}");
@@ -52,7 +53,7 @@ async fn shuffled_and_doubled(site: &Site) -> Value {
     (faults.twilio.reorder, faults.twilio.duplicate) = (true, 1.0);
     site.simulators.set_faults(faults);
     let variables = json!({"customer_name": "José & Söhne <\"'>", "attempt": 2});
-    let placed = dial(site, &json!({"to": TALKS, "dynamicVariables": variables}), &[]).await;
+    let placed = dial(site, &json!({"to": TALKS[1], "dynamicVariables": variables}), &[]).await;
     let call = settled(site, &placed).await;
     site.simulators.set_faults(Faults::default());
     assert_eq!(call["body"]["status"], "completed", "{call}");
@@ -151,7 +152,7 @@ async fn forged(site: &Site) -> Value {
         refused.push(answer);
     }
     // And Twilio is told to call back where we live.
-    let placed = dial(site, &json!({"to": IS_BUSY}), &headers).await;
+    let placed = dial(site, &json!({"to": IS_BUSY[0]}), &headers).await;
     settled(site, &placed).await;
     let created = site.simulators.calls_created().pop().unwrap();
     let is_url = |(name, value): &&(String, String)| {
@@ -166,7 +167,7 @@ async fn forged(site: &Site) -> Value {
 }
 
 async fn busy(site: &Site) -> Value {
-    let placed = dial(site, &json!({"to": IS_BUSY, "record": false}), &[]).await;
+    let placed = dial(site, &json!({"to": IS_BUSY[1], "record": false}), &[]).await;
     let call = settled(site, &placed).await;
     assert_eq!(call["body"]["status"], "busy", "{call}");
     json!({"placed": placed, "call": call, "webhooks": webhooks(site, &placed)})

@@ -21,10 +21,10 @@ const INHERITED: [&str; 6] =
     ["CARGO_HOME", "CARGO_TARGET_DIR", "HOME", "PATH", "RUSTUP_HOME", "RUSTUP_TOOLCHAIN"];
 
 impl Deployment {
-    /// `None` if a part is missing: `HOSTS_VERCEL`, a copy of the repository; `HOSTS_VERCEL_CLI`, the
+    /// `None` if a part is missing: `HOSTS_VERCEL_PROJECT`, a copy of the repository; `HOSTS_VERCEL_CLI`, the
     /// program; or redis-server.
     pub async fn vercel_dev() -> Option<Self> {
-        let project = part("HOSTS_VERCEL")?;
+        let project = part("HOSTS_VERCEL_PROJECT")?;
         let program = part("HOSTS_VERCEL_CLI")?;
         let store = Backend::RedisTcp.start_or_skip()?;
         // It binds by itself, so the port is free only as far as anybody knows.

@@ -23,10 +23,10 @@ use router::Router;
 pub(crate) type Functions = Arc<BTreeMap<String, Function>>;
 
 impl Deployment {
-    /// `None` if a part is missing: `HOSTS_VERCEL`, the folder in which `vercel build` ran, or
-    /// redis-server.
+    /// `None` if a part is missing: `HOSTS_VERCEL_OUTPUT`, what `vercel build` left in
+    /// `.vercel/output`, or redis-server.
     pub async fn vercel() -> Option<Self> {
-        let output = part("HOSTS_VERCEL")?.join(".vercel/output");
+        let output = part("HOSTS_VERCEL_OUTPUT")?;
         let store = Backend::RedisTcp.start_or_skip()?;
         let (listener, address) = front().await;
         let (site, world) = World::start("vercel", address, store).await;
