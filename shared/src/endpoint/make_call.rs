@@ -106,10 +106,14 @@ async fn dial(app: &App, request: &Request<Bytes>) -> Result<Response<Bytes>, Re
     let owner = Nonce::new(app.random.bits128());
     let claim = key.map(|key| key.claim(permitted, &wanted, owner.clone(), intent.call_id.clone()));
     let mut admission = Admission::new(app, &intent, client.as_deref(), claim, owner);
-    if let Some(answer) = earlier(app, admission.claim_key().await?, &wanted)? {
+    let deadline = Instant::now() + PREPARATION;
+    let Ok(claimed) = timeout_at(deadline, admission.claim_key()).await else {
+        return Err(admission.store_failed(&StoreError::new("timeout")).await);
+    };
+    if let Some(answer) = earlier(app, claimed?, &wanted)? {
         return Ok(answer);
     }
-    prepare(app, &mut admission, &intent).await?;
+    prepare(app, &mut admission, &intent, deadline).await?;
 
     let urls = WebhookUrls::new(dialling.app_url, Some(&intent.call_id));
     let form = create_call_form(&intent, &urls, app.settings.host.serves_files());
@@ -132,13 +136,17 @@ async fn dial(app: &App, request: &Request<Bytes>) -> Result<Response<Bytes>, Re
     }
 }
 
-/// How long everything before the dial may take. Whoever dials later than that dials somebody who
-/// has stopped waiting.
+/// How long the store may take over everything before the dial. Whoever dials later than that dials
+/// for somebody who has stopped waiting; with Twilio's time it is the dial budget.
 const PREPARATION: Duration = Duration::from_secs(5);
 
 /// Takes what the dial takes and writes the intent, in time; or gives everything back.
-async fn prepare(app: &App, admission: &mut Admission<'_>, intent: &Intent) -> Result<(), Refusal> {
-    let deadline = Instant::now() + PREPARATION;
+async fn prepare(
+    app: &App,
+    admission: &mut Admission<'_>,
+    intent: &Intent,
+    deadline: Instant,
+) -> Result<(), Refusal> {
     let begun = match timeout_at(deadline, admission.admit()).await {
         Ok(admitted) => {
             admitted?;

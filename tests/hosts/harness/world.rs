@@ -54,6 +54,8 @@ impl World {
             ("TWILIO_AUTH_TOKEN", AUTH_TOKEN.to_owned()),
             ("TWILIO_PHONE_NUMBER", OUR_NUMBER.to_owned()),
             ("TWILIO_API_URL", upstream.clone()),
+            // One person is rung again and again.
+            ("CALL_COOLDOWN_SECONDS", "0".to_owned()),
             ("ELEVENLABS_AGENT_ID", "agent_1".to_owned()),
             ("ELEVENLABS_API_KEY", "key_1".to_owned()),
             ("ELEVENLABS_API_URL", upstream),
