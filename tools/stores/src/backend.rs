@@ -248,7 +248,8 @@ impl Space {
     /// Opens it for a test that needs several instances.
     #[must_use]
     pub fn opened(self) -> Opened {
-        Opened { handles: [self.open(), self.open()], space: self }
+        let crowd = if self.backend == Backend::DynamoDbMiniStack { 200 } else { 1000 };
+        Opened { handles: [self.open(), self.open()], crowd, _space: Some(self) }
     }
 
     /// The shim in front of Redis, where there is one.
@@ -261,14 +262,21 @@ impl Space {
 /// A store as two instances of a function have opened it; as one, it is the first.
 pub struct Opened {
     handles: [Arc<dyn Store>; 2],
-    space: Space,
+    crowd: u32,
+    _space: Option<Space>,
 }
 
 impl Opened {
+    /// A store that needs no server, as two instances have it.
+    #[must_use]
+    pub fn over(handles: [Arc<dyn Store>; 2]) -> Self {
+        Self { handles, crowd: 1000, _space: None }
+    }
+
     /// How many may ask at once: a thousand, and of the cross-check, which is slow, fewer.
     #[must_use]
     pub fn crowd(&self) -> u32 {
-        if self.space.backend == Backend::DynamoDbMiniStack { 200 } else { 1000 }
+        self.crowd
     }
 
     /// The instance that answers request `number`.
