@@ -75,7 +75,13 @@ impl Drop for Waiting {
             }
         }
         if let Some(call) = self.call.take() {
-            lock(&self.world.ledger).unanswered.insert(call);
+            let mut ledger = lock(&self.world.ledger);
+            let list = if self.operation == "observe" {
+                &mut ledger.unanswered
+            } else {
+                &mut ledger.unfreed
+            };
+            list.insert(call);
         }
     }
 }
@@ -109,10 +115,9 @@ impl Remote {
     fn send<'a, T: Send + 'static>(
         &'a self,
         operation: &'static str,
-        call: Option<&CallRef>,
+        call: Option<String>,
         run: impl Fn() -> StoreFuture<'static, T> + Send + Sync + 'static,
     ) -> StoreFuture<'a, T> {
-        let call = call.and_then(|call| call.call_id().map(ToString::to_string));
         Box::pin(async move {
             let world = Arc::clone(&self.world);
             world.count("store operations");
@@ -125,6 +130,9 @@ impl Remote {
                 is_answered: false,
             };
             let fate = self.fate(operation);
+            if fate == Fate::Repeated {
+                lock(&world.ledger).repeated.extend(waiting.call.clone());
+            }
             if fate == Fate::LateCopy
                 && let Some(invocation) = &invocation
             {
@@ -211,7 +219,8 @@ impl Observations for Remote {
         let inner = Arc::clone(&self.inner);
         let given = Arc::new((call.clone(), seen.clone(), delivery.clone()));
         let world = Arc::clone(&self.world);
-        let sent = self.send("observe", Some(call), move || {
+        let call_id = call.call_id().map(ToString::to_string);
+        let sent = self.send("observe", call_id, move || {
             let (inner, given, world) = (Arc::clone(&inner), Arc::clone(&given), Arc::clone(&world));
             Box::pin(async move {
                 let (call, seen, delivery) = &*given;
@@ -228,7 +237,7 @@ impl Observations for Remote {
                 self.world.trace(|| format!("    {} ended the call", seen.key()));
                 let ends = &mut lock(&self.world.ledger).ends;
                 let told = ends.entry(call_id.to_string()).or_default();
-                told.insert(delivery.as_str().to_owned(), current());
+                told.insert(delivery.as_str().to_owned());
             }
             Ok(observed)
         })
@@ -291,6 +300,14 @@ impl Keys for Remote {
 }
 
 impl Limits for Remote {
+    fn free_slot<'a>(&'a self, call_id: &'a CallId) -> StoreFuture<'a, ()> {
+        let (inner, name, call_id) = (Arc::clone(&self.inner), call_id.to_string(), call_id.clone());
+        self.send("free_slot", Some(name), move || {
+            let (inner, call_id) = (Arc::clone(&inner), call_id.clone());
+            Box::pin(async move { inner.free_slot(&call_id).await })
+        })
+    }
+
     remote! {
         take_window<'a>(
             lent name: str, kept window: Window, lent entry: Nonce, kept now: Timestamp
@@ -299,7 +316,6 @@ impl Limits for Remote {
         take_slot<'a>(
             lent call_id: CallId, kept limit: u32, kept lease_end: Timestamp, kept now: Timestamp
         ) -> Taken;
-        free_slot<'a>(lent call_id: CallId) -> ();
         count<'a>(
             lent counter: str, kept limit: u32, kept expires_at: Timestamp, kept now: Timestamp
         ) -> Taken;

@@ -161,7 +161,7 @@ fn variable(plan: &Plan, name: &str) -> Option<String> {
         "ELEVENLABS_API_KEY" => "key-of-the-simulation".to_owned(),
         "NEXT_PUBLIC_APP_URL" => APP_URL.to_owned(),
         // Never opened: the model stands in its place.
-        "STORE_URL" => "sqlite:never-opened".to_owned(),
+        "STORE_URL" => "redis://store.example".to_owned(),
         "MAKE_CALL_TOKEN" if plan.with_token => MAKE_CALL_TOKEN.to_owned(),
         "CALL_RATE_PER_CLIENT" => plan.rate.to_string(),
         "CALL_COOLDOWN_SECONDS" => plan.cooldown.to_string(),

@@ -6,6 +6,7 @@
 //! count is by each function's own clock, and a key is kept for the retention less D. A dial's own
 //! stamp is somewhere between its request's arrival and its first request to Twilio.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use shared::store::Lookup;
@@ -170,19 +171,22 @@ pub(crate) fn records(world: &World) {
     }
 }
 
-/// The end of a call is told to one delivery, and to one only; and who is told frees its slot.
+/// The end of a call is told to one delivery at most, and its slot is free. To none where the one died
+/// or got no reply; nor where the store's client repeated the write of one of two different ends, and
+/// the other came in between: the repetition cannot know which was first.
 fn ends(world: &World, ledger: &Ledger, call: &RealCall, is_over: bool) {
     let (sid, call_id) = (&call.sid, call.call_id.as_str());
-    let told = ledger.ends.get(call_id);
-    let number = told.map_or(0, std::collections::BTreeMap::len);
-    let is_certain = !ledger.unanswered.contains(call_id);
-    if number > 1 || (is_over && is_certain && number == 0) {
+    let number = ledger.ends.get(call_id).map_or(0, BTreeSet::len);
+    let is_answered = !ledger.unanswered.contains(call_id);
+    let must_be_told = is_over && is_answered && !ledger.repeated.contains(call_id);
+    if number > 1 || (must_be_told && number == 0) {
         world.violation(format!("{sid}: {number} deliveries were told of the end"));
     }
-    let frees = told.into_iter().flat_map(|told| told.values().flatten());
-    let is_freed = frees.clone().count() > 0
-        && frees.clone().all(|by| !Invocation::is(&by.store_failed) && !Invocation::is(&by.is_gone));
-    if is_freed && !Invocation::is(&call.invocation.store_failed) && world.model.holds_slot(&call.call_id) {
+    // Whoever could free it had no trouble, and nobody took it again.
+    let is_untroubled = is_answered
+        && !ledger.unfreed.contains(call_id)
+        && !Invocation::is(&call.invocation.store_failed);
+    if is_over && is_untroubled && world.model.holds_slot(&call.call_id) {
         world.violation(format!("{sid} is over and holds its slot"));
     }
 }

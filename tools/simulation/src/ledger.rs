@@ -97,10 +97,14 @@ pub(crate) struct Ledger {
     pub(crate) dials: Vec<Arc<Invocation>>,
     /// By `callId`: the requests that registered a conversation.
     pub(crate) registrations: BTreeMap<String, Vec<Arc<Invocation>>>,
-    /// By `callId`: the deliveries that were told they ended the call, and for whom.
-    pub(crate) ends: BTreeMap<String, BTreeMap<String, Option<Arc<Invocation>>>>,
+    /// By `callId`: the deliveries that were told they ended the call.
+    pub(crate) ends: BTreeMap<String, BTreeSet<String>>,
     /// By `callId`: calls of which some write was not answered.
     pub(crate) unanswered: BTreeSet<String>,
+    /// By `callId`: calls whose slot somebody tried to free, and got no reply.
+    pub(crate) unfreed: BTreeSet<String>,
+    /// By `callId`: calls of which some observation was sent again by the store's client.
+    pub(crate) repeated: BTreeSet<String>,
     /// By `callId`: calls whose end was on record once.
     pub(crate) over: BTreeSet<String>,
 }

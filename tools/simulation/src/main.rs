@@ -1,5 +1,6 @@
 //! `simulation --schedules 100000 [--seed N] [--threads N] [--bug NAME] [--trace]`: runs schedules,
-//! prints figures, and for a broken promise its seed and its trace.
+//! prints figures, and for a broken promise its seed and its trace. `simulation --bugs` prints the
+//! table of `docs/RELIABILITY.md`: the first seed that finds each seeded bug.
 
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -14,15 +15,20 @@ struct Options {
     threads: u64,
     bug: Option<Bug>,
     is_traced: bool,
+    shows_bugs: bool,
 }
 
 fn options() -> Result<Options, String> {
     let mut options =
-        Options { schedules: 1000, first: 1, threads: 2, bug: None, is_traced: false };
+        Options { schedules: 1000, first: 1, threads: 2, bug: None, is_traced: false, shows_bugs: false };
     let mut arguments = std::env::args().skip(1);
     while let Some(name) = arguments.next() {
-        if name == "--trace" {
-            options.is_traced = true;
+        match name.as_str() {
+            "--trace" => options.is_traced = true,
+            "--bugs" => options.shows_bugs = true,
+            _ => {}
+        }
+        if matches!(name.as_str(), "--trace" | "--bugs") {
             continue;
         }
         let value = arguments.next().ok_or(format!("{name} needs a value"))?;
@@ -51,6 +57,9 @@ fn main() -> ExitCode {
         }
     };
     shared::host::silence_panics();
+    if options.shows_bugs {
+        return bugs(&options);
+    }
     let start = Instant::now();
     let (figures, failed) = run(&options);
     let seconds = start.elapsed().as_secs_f64();
@@ -62,6 +71,19 @@ fn main() -> ExitCode {
     explain(*seed, options.bug);
     println!("seeds: {:?}", &failed[..failed.len().min(20)]);
     ExitCode::FAILURE
+}
+
+/// The first seed that finds each bug, as a table.
+fn bugs(options: &Options) -> ExitCode {
+    println!("| bug | seed | what is noticed |\n| --- | --: | --- |");
+    let mut all_found = true;
+    for bug in Bug::ALL {
+        let found = schedule::find(bug, options.first, options.schedules);
+        all_found &= found.is_some();
+        let (seed, what) = found.map_or(("none".to_owned(), String::new()), |(seed, what)| (seed.to_string(), what));
+        println!("| `{bug}` | {seed} | {what} |");
+    }
+    if all_found { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
 /// All schedules, and the seeds of those that broke a promise.

@@ -31,6 +31,15 @@ pub fn run(seed: u64, bug: Option<Bug>, is_traced: bool) -> Verdict {
     })
 }
 
+/// The first of `schedules` seeds that notices the bug, and what it notices.
+#[must_use]
+pub fn find(bug: Bug, first: u64, schedules: u64) -> Option<(u64, String)> {
+    (first..first.saturating_add(schedules)).find_map(|seed| {
+        let broken = run(seed, Some(bug), false).violations;
+        Some((seed, broken.into_iter().next()?))
+    })
+}
+
 /// Everything that happens while things go wrong.
 async fn events(functions: &Arc<Functions>) {
     let world = &functions.world;

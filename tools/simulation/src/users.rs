@@ -21,15 +21,21 @@ pub(crate) struct Told {
     pub(crate) word: String,
 }
 
-/// Somebody new who wants to dial.
+/// Somebody who wants to dial. The same key mostly means the same dial.
 pub(crate) fn wish(world: &World) -> Dial {
-    world.throw(|dice| Dial {
-        client: u8::try_from(dice.between(1, 2)).unwrap_or(1),
-        key: dice.chance(650).then(|| format!("key-{}", dice.between(1, 3))),
-        to: format!("+1212555020{}", dice.below(3)),
-        ring: dice.pick(&[5, 20, 60]),
-        limit: dice.pick(&[10, 60, 300]),
-        has_variables: dice.chance(200),
+    world.throw(|dice| {
+        let client = u8::try_from(dice.between(1, 2)).unwrap_or(1);
+        let number = dice.chance(650).then(|| dice.between(1, 4));
+        let what = number.filter(|_| !dice.chance(50)).unwrap_or_else(|| dice.below(40));
+        let one_of = |of: [u64; 3], what: u64| of[usize::try_from(what % 3).unwrap_or(0)];
+        Dial {
+            client,
+            key: number.map(|number| format!("key-{number}")),
+            to: format!("+1212555020{}", one_of([0, 1, 2], what)),
+            ring: one_of([5, 20, 60], what / 2),
+            limit: one_of([10, 60, 300], what / 3),
+            has_variables: what % 4 == 1,
+        }
     })
 }
 

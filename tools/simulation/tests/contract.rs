@@ -8,10 +8,10 @@ mod list;
 use std::sync::Arc;
 
 use simulation::Model;
-use stores::{Opened, calls};
+use stores::Opened;
 
 macro_rules! over {
-    ($($area:ident { $($test:ident,)* })*) => {
+    (the_model; $($area:ident { $($test:ident,)* })*) => {
         $(mod $area {
             $(#[tokio::test]
             async fn $test() {
@@ -22,8 +22,8 @@ macro_rules! over {
 }
 
 fn opened() -> Opened {
-    let model = Arc::new(Model::new(calls::RETENTION_DAYS, false));
+    let model = Arc::new(Model::new(stores::calls::RETENTION_DAYS, false));
     Opened::over([Arc::clone(&model) as Arc<dyn shared::store::Store>, model])
 }
 
-list::every_test!(over, );
+list::every_test!(over, the_model);

@@ -58,7 +58,7 @@ pub(crate) async fn live(functions: Arc<Functions>, sid: CallSid) {
 fn pick_up(functions: &Arc<Functions>, sid: &CallSid) {
     let world = &functions.world;
     let mut when = vec![0];
-    if world.strikes(world.plan.callback_faults) {
+    if world.strikes(world.plan.callback_faults.max(100)) {
         world.count("fault: voice webhook doubled");
         when.push(world.throw(|dice| if dice.chance(500) { 0 } else { dice.below(20_000) }));
         when.push(world.throw(|dice| dice.below(200)));
@@ -76,9 +76,10 @@ fn pick_up(functions: &Arc<Functions>, sid: &CallSid) {
 /// Now and then Twilio reports two ends of one call, at once.
 async fn second_end(functions: &Arc<Functions>, sid: &CallSid, sequence: u32) {
     let world = &functions.world;
-    if world.strikes(world.plan.callback_faults / 2) {
+    if world.strikes(world.plan.callback_faults) {
         world.count("fault: two ends of a call");
-        world.pause(0, 30).await;
+        let apart = world.throw(|dice| dice.pick(&[0, 30, 3000]));
+        world.pause(0, apart).await;
         tokio::spawn(tell(Arc::clone(functions), sid.clone(), ("failed", sequence)));
     }
 }
