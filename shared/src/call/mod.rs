@@ -9,17 +9,23 @@
 //! number of function instances therefore show the same call, and a late `ringing` is a line of the
 //! timeline, never a step back.
 
+mod destination;
 mod fold;
 mod id;
 mod intent;
 mod machine_detection;
 mod observation;
 mod phone;
+mod prefix_table;
+mod quiet_hours;
 mod status;
 mod timeline;
 mod timestamp;
 mod variables;
 
+pub use destination::{
+    Allowed, Destination, InvalidPrefix, Kind, Objection, Prefix, Region, WhyBlocked, judge,
+};
 pub use fold::{Call, DIAL_BUDGET, Progress, RecordingState};
 pub(crate) use id::hex;
 pub use id::{AccountSid, CallId, CallRef, CallSid, InvalidSid, RecordingSid, StreamSid};
@@ -29,6 +35,7 @@ pub use observation::{
     AgentAnswer, Direction, Fact, Observation, Parties, RecordingEvent, StatusEvent, StreamEvent,
 };
 pub use phone::{E164, InvalidE164, Party};
+pub use quiet_hours::{InvalidQuietHours, Quiet, QuietHours};
 pub(crate) use status::key_safe;
 pub use status::{CallStatus, RecordingStatus};
 pub use timeline::{Source, TimelineEntry};

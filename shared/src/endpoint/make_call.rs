@@ -11,6 +11,7 @@ mod admission;
 mod denials;
 mod idempotency;
 mod outcome;
+mod policy;
 mod request;
 
 use std::net::IpAddr;
@@ -35,6 +36,7 @@ use admission::{Admission, over};
 pub(super) use denials::Denials;
 use idempotency::{IdempotencyKey, digest_of, earlier};
 use outcome::{fact_of, refusal};
+use policy::permit_destination;
 use request::DialRequest;
 
 /// The endpoint that dials.
@@ -94,6 +96,7 @@ async fn dial(app: &App, request: &Request<Bytes>) -> Result<Response<Bytes>, Re
     let key = IdempotencyKey::of(headers)?;
     let wanted = wanted(app, permitted, headers, request.body())?;
     let now = app.clock.now();
+    permit_destination(&app.settings.destinations, dialling.phone_number, &wanted.to, now)?;
     let client = (!permitted.with_token).then(|| client(request));
     if let Some(until) = client.as_ref().and_then(|client| app.denials.until(client, now)) {
         return Err(over(Reason::RateLimited, until, now));

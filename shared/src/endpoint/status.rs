@@ -1,5 +1,7 @@
 //! `/api/twilio/status`: Twilio tells what happens (POST), the page asks (GET).
 
+mod reconcile;
+
 use bytes::Bytes;
 use http::{Method, Request, Response, StatusCode};
 use serde::Serialize;
@@ -15,6 +17,7 @@ use super::call_json::CallJson;
 use super::refusal::{Reason, Refusal};
 use super::webhook::verified;
 use super::{App, Endpoint};
+use reconcile::reconciled;
 
 /// The endpoint that follows calls.
 #[derive(Clone, Copy, Debug)]
@@ -105,7 +108,7 @@ async fn read(app: &App, request: &Request<Bytes>) -> Result<Response<Bytes>, Re
         Some(by) => {
             let record =
                 timely(app.store.load(&by, now)).await.map_err(|error| unreadable(&error))?;
-            let record = record.ok_or_else(call_not_found)?;
+            let record = reconciled(app, record.ok_or_else(call_not_found)?).await;
             Ok(json(StatusCode::OK, &show(&record)))
         }
         None => {

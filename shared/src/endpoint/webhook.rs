@@ -6,7 +6,7 @@ use tracing::warn;
 
 use crate::call::CallId;
 use crate::settings::{AppUrl, Settings};
-use crate::twilio::{BadSignature, Form, requested_url};
+use crate::twilio::{BadSignature, Form, Tried, Verifier, requested_url};
 
 use super::refusal::{Reason, Refusal};
 use super::{BODY_LIMIT, Endpoint, UnorderedQuery, has_media_type};
@@ -31,22 +31,21 @@ pub(super) fn verified<E: Endpoint>(
     if request.body().len() > BODY_LIMIT {
         return Err(Refusal::new(Reason::BodyTooLarge, "Twilio's webhooks are far smaller."));
     }
+    let urls = requested_urls::<E>(app_url, request);
     let verify = || -> Result<Form, BadSignature> {
         let signature = signature(request.headers())?;
-        let urls = requested_urls::<E>(app_url, request);
         if !has_media_type(request.headers(), "application/x-www-form-urlencoded") {
             any(&urls, |url| verifier.verify_body(url, request.body(), signature))?;
             return Ok(Form::default());
         }
         let form = Form::parse(request.body()).ok_or(BadSignature::Body)?;
-        any(&urls, |url| verifier.verify(url, &form, signature))?;
+        any(&urls, |url| verifier.verify(url, form.pairs(), signature))?;
         Ok(form)
     };
     match verify() {
         Ok(form) => Ok(Webhook { form, call_id: call_id(request) }),
         Err(error) => {
-            // The usual cause is a NEXT_PUBLIC_APP_URL that is not the address Twilio calls.
-            warn!(endpoint = E::NAME, %error, "webhook refused");
+            log_refusal::<E>(app_url, verifier, &urls, error);
             Err(Refusal::new(
                 Reason::InvalidSignature,
                 "Check that NEXT_PUBLIC_APP_URL is exactly the address Twilio calls, and TWILIO_AUTH_TOKEN its account's token.",
@@ -80,6 +79,31 @@ fn any(
     verdict
 }
 
+/// Enough to see what is set wrong, and nothing to forge with: the query, the parameters and the
+/// signature stay out. The usual cause is a NEXT_PUBLIC_APP_URL that is not the address Twilio calls.
+fn log_refusal<E: Endpoint>(
+    app_url: &AppUrl,
+    verifier: &Verifier,
+    urls: &[String],
+    error: BadSignature,
+) {
+    let tried = Tried::new(urls.first().map_or("", String::as_str));
+    warn!(
+        service = "twilio",
+        status = 403,
+        endpoint = E::NAME,
+        %error,
+        // Without the user info.
+        origin = ?app_url,
+        path = E::PATH,
+        %tried,
+        ordersTried = urls.len(),
+        bodyHash = tried.has_body_hash(),
+        tokens = verifier.tokens(),
+        "webhook refused"
+    );
+}
+
 fn signature(headers: &HeaderMap) -> Result<&str, BadSignature> {
     let mut all = headers.get_all("x-twilio-signature").iter();
     let (Some(only), None) = (all.next(), all.next()) else { return Err(BadSignature::Header) };
@@ -90,4 +114,100 @@ fn signature(headers: &HeaderMap) -> Result<&str, BadSignature> {
 fn call_id(request: &Request<Bytes>) -> Option<CallId> {
     let query = Form::parse(request.uri().query()?.as_bytes())?;
     CallId::parse(query.get("callId")?).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+    use std::sync::{Arc, Mutex};
+
+    use super::super::Status;
+    use super::*;
+
+    /// Of the settings and of the requests.
+    const SECRETS: [&str; 8] = [
+        "owner",
+        "hunter2",
+        "primary-token",
+        "secondary-token",
+        "c2lnbmF0dXJl",
+        "12125550123",
+        "CA11",
+        "query",
+    ];
+
+    /// A log that can be read.
+    #[derive(Clone, Default)]
+    struct Log(Arc<Mutex<Vec<u8>>>);
+
+    impl Write for Log {
+        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+            self.0.lock().unwrap().extend_from_slice(bytes);
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
+
+    fn settings() -> Settings {
+        Settings::parse(&|name: &str| {
+            let value = match name {
+                "NEXT_PUBLIC_APP_URL" => "https://owner:hunter2@app.example:8443/Prod",
+                "TWILIO_AUTH_TOKEN" => "primary-token",
+                "TWILIO_AUTH_TOKEN_SECONDARY" => "secondary-token",
+                _ => return None,
+            };
+            Some(value.to_owned())
+        })
+    }
+
+    /// The lines that one refused request writes.
+    fn logged(media_type: &str, uri: &str) -> Vec<serde_json::Value> {
+        let log = Log::default();
+        let writer = log.clone();
+        let subscriber = tracing_subscriber::fmt()
+            .json()
+            .flatten_event(true)
+            .with_writer(move || writer.clone())
+            .finish();
+        let request = Request::post(uri)
+            .header("content-type", media_type)
+            .header("x-twilio-signature", "c2lnbmF0dXJl")
+            .body(Bytes::from("CallSid=CA11&From=%2B12125550123"))
+            .unwrap();
+        let refusal = tracing::subscriber::with_default(subscriber, || {
+            verified::<Status>(&settings(), &request).unwrap_err()
+        });
+        assert_eq!(refusal.reason, Reason::InvalidSignature);
+        let text = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
+        for secret in SECRETS {
+            assert!(!text.contains(secret), "{secret} is in {text}");
+        }
+        text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+    }
+
+    #[test]
+    fn a_refusal_is_one_line_that_says_what_was_tried_and_nothing_to_forge_with() {
+        let lines = logged("application/x-www-form-urlencoded", "/api/twilio/status?callId=query");
+        let [line] = lines.as_slice() else { panic!("{} lines", lines.len()) };
+        assert_eq!(line["error"], "x-twilio-signature does not fit the configured url and tokens");
+        assert_eq!(line["origin"], "https://app.example:8443");
+        assert_eq!(line["path"], "/api/twilio/status");
+        assert_eq!(
+            line["tried"],
+            "with the configured port, without a port; user info kept, user info dropped"
+        );
+        assert_eq!((&line["tokens"], &line["bodyHash"]), (&2.into(), &false.into()));
+    }
+
+    #[test]
+    fn a_body_that_is_no_form_says_whether_its_hash_was_there() {
+        for (uri, has_hash) in [("/s?x=query", false), ("/s?bodySHA256=query", true)] {
+            let lines = logged("application/json", uri);
+            assert_eq!(lines[0]["bodyHash"], has_hash, "{uri}");
+            assert_eq!(lines[0]["error"], BadSignature::Body.to_string());
+        }
+    }
 }

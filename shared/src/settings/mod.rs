@@ -5,6 +5,7 @@
 
 mod app_url;
 mod aws;
+mod destinations;
 mod elevenlabs;
 mod env;
 mod host;
@@ -15,6 +16,7 @@ mod twilio;
 mod voice;
 
 pub use app_url::{AppUrl, BaseUrl, Origin};
+pub use destinations::Destinations;
 pub use elevenlabs::{Connect, ElevenLabs};
 pub use env::{Problem, Variables};
 pub use host::Host;
@@ -49,6 +51,8 @@ pub struct Settings {
     pub access: Access,
     /// Defaults and bounds of a call.
     pub calling: Calling,
+    /// Whom we ring, and when.
+    pub destinations: Destinations,
     /// What bounds the bill.
     pub limits: CallLimits,
     /// What voice answers, and how fast.
@@ -99,10 +103,6 @@ pub struct DialSettings<'a> {
     pub phone_number: &'a E164,
 }
 
-/// Settings that bound the bill and are not honoured yet: whoever sets one relies on it, so we
-/// refuse to dial rather than dial unprotected.
-const NOT_HONOURED_YET: [&str; 3] = ["CALL_ALLOWED_PREFIXES", "CALL_BLOCKLIST", "CALL_QUIET_HOURS"];
-
 impl Settings {
     /// Reads them through `variables`.
     pub fn parse(variables: &dyn Variables) -> Self {
@@ -123,14 +123,6 @@ impl Settings {
             time_limit_seconds: env.number("CALL_TIME_LIMIT_SECONDS", 900, 1..=14_400),
             retention_days: env.number("CALL_RETENTION_DAYS", 30, 1..=3650),
         };
-        for name in NOT_HONOURED_YET {
-            if env.get(name).is_some() {
-                env.problem(
-                    name,
-                    "is not honoured by this version yet, so nothing is dialled while it is set",
-                );
-            }
-        }
         Self {
             app_url,
             verifier: twilio::verifier(&mut env),
@@ -141,6 +133,7 @@ impl Settings {
             elevenlabs: elevenlabs::elevenlabs(&mut env),
             store: store_url::store(&mut env, host),
             voice: voice::voice(&mut env),
+            destinations: destinations::destinations(&mut env),
             limits: limits::limits(&mut env),
             host,
             twilio,

@@ -51,7 +51,7 @@ pub(super) fn verifier(env: &mut Env<'_>) -> Option<Verifier> {
     let primary = env.required("TWILIO_AUTH_TOKEN", Secret::parse);
     let secondary = env.optional("TWILIO_AUTH_TOKEN_SECONDARY", Secret::parse);
     let tokens: Vec<Secret> = primary.into_iter().chain(secondary).collect();
-    (!tokens.is_empty()).then(|| Verifier::new(&tokens))
+    (!tokens.is_empty()).then(|| Verifier::new(tokens.iter().map(Secret::reveal)))
 }
 
 #[cfg(test)]

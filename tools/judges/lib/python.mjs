@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url';
 import { child } from './server.mjs';
 import { AUTH_TOKEN } from './simulated.mjs';
 
-const PYTHON = process.env.JUDGES_PYTHON ?? 'python3';
+export const PYTHON = process.env.JUDGES_PYTHON ?? 'python3';
 
 /** Why there is no judge from Twilio's Python SDK, if there is none. */
 export function missingPython() {

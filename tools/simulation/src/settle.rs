@@ -153,7 +153,7 @@ async fn slots(functions: &Arc<Functions>) {
         let dial = Dial {
             client: u8::try_from(100 + number).unwrap_or(0),
             key: None,
-            to: format!("+1212555{:04}", 100 + number),
+            to: format!("+1212555{:04}", 300 + number),
             ring: 60,
             limit: 300,
             has_variables: false,

@@ -23,6 +23,7 @@ struct Inner {
     calls: Mutex<Vec<Arc<Call>>>,
     next_call: AtomicU64,
     attempts: AtomicUsize,
+    looks: AtomicUsize,
     created: Mutex<Vec<CreatedCall>>,
     deliveries: Mutex<Vec<Delivery>>,
     elevenlabs_requests: Mutex<Vec<ElevenLabsRequest>>,
@@ -47,6 +48,7 @@ impl Simulators {
                 calls: Mutex::default(),
                 next_call: AtomicU64::new(0),
                 attempts: AtomicUsize::new(0),
+                looks: AtomicUsize::new(0),
                 created: Mutex::default(),
                 deliveries: Mutex::default(),
                 elevenlabs_requests: Mutex::default(),
@@ -99,6 +101,16 @@ impl Simulators {
     #[must_use]
     pub fn calls_attempted(&self) -> usize {
         self.inner.attempts.load(Ordering::SeqCst)
+    }
+
+    /// How many `GET Calls/{CallSid}.json` were seen.
+    #[must_use]
+    pub fn calls_looked_up(&self) -> usize {
+        self.inner.looks.load(Ordering::SeqCst)
+    }
+
+    pub(crate) fn look(&self) {
+        self.inner.looks.fetch_add(1, Ordering::SeqCst);
     }
 
     /// What Twilio's debugger would list for a call.

@@ -18,6 +18,7 @@ pub mod proxy;
 mod redis_server;
 pub mod resp;
 mod server;
+mod stand_in;
 pub mod suite;
 mod tls;
 pub mod workload;

@@ -307,6 +307,9 @@ async fn write(store: &dyn Store, delivery: &Delivery) -> Result<bool, StoreErro
     }
 }
 
+/// How often a read that failed is tried again.
+const READS: u32 = 5;
+
 /// Whether the store shows exactly what the fold of the full set says, by every name.
 async fn shows(store: &dyn Store, number: u32, set: &[Observation]) -> bool {
     let call_id = is_ours(number).then(|| our_id(number));
@@ -316,7 +319,14 @@ async fn shows(store: &dyn Store, number: u32, set: &[Observation]) -> bool {
     let mut keys: Vec<String> = set.iter().map(Observation::key).collect();
     keys.sort();
     for name in names {
-        let Ok(Some(record)) = store.load(&name, at(0)).await else { return false };
+        // A busy machine may let a read run out of time; what it shows is the question here.
+        let mut read = store.load(&name, at(0)).await;
+        for _ in 0..READS {
+            if read.is_err() {
+                read = store.load(&name, at(0)).await;
+            }
+        }
+        let Ok(Some(record)) = read else { return false };
         let found: Vec<String> = record.observations.iter().map(Observation::key).collect();
         if record.fold() != expected || found != keys {
             return false;

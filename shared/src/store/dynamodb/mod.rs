@@ -5,7 +5,7 @@
 //! | `CALL#<callId>` | a call that we dialled: one attribute per observation, `sid`, `linked` | begin, observe |
 //! | `CALL#<CallSid>` | a call that rang us: the same. Of a call that we dialled: `call`, the `callId` that it belongs to. Of both: voice's `claim`, `twiml` and `v#answer` | observe, claim, answer |
 //! | `VARS#<callId>` | the dynamic variables, if there are any | begin |
-//! | `KEY#` `WIN#` `CD#` `CONC` `CNT#` | keys and limits | [`keys`], [`window`], [`slots`], [`limits`] |
+//! | `KEY#` `WIN#` `CONC` `CNT#` | keys and limits | [`keys`], [`window`], [`slots`], [`limits`] |
 //!
 //! Variables and TwiML stand outside the item that every callback writes to, because each write is
 //! billed by the size of the whole item. Voice's part is keyed by `CallSid`, which is what must not

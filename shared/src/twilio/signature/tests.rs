@@ -2,24 +2,22 @@
 
 use proptest::prelude::*;
 
+use super::super::Form;
 use super::*;
 
 #[path = "vectors.rs"]
 mod vectors;
 use vectors::{Body, VECTORS};
 
-fn pairs(pairs: &[(&str, &str)]) -> Form {
-    Form::from_pairs(pairs.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect())
-}
+type Pairs<'a> = &'a [(&'a str, &'a str)];
 
 fn verifier(tokens: &[&str]) -> Verifier {
-    let secrets: Vec<Secret> = tokens.iter().map(|token| Secret::parse(token).unwrap()).collect();
-    Verifier::new(&secrets)
+    Verifier::new(tokens)
 }
 
-fn sign(token: &str, url: &str, form: &Form) -> String {
+fn sign<N: AsRef<str>, V: AsRef<str>>(token: &str, url: &str, parameters: &[(N, V)]) -> String {
     let key = hmac::Key::new(hmac::HMAC_SHA1_FOR_LEGACY_USE_ONLY, token.as_bytes());
-    STANDARD.encode(hmac::sign(&key, format!("{url}{}", canonical(form)).as_bytes()))
+    STANDARD.encode(hmac::sign(&key, format!("{url}{}", canonical(parameters)).as_bytes()))
 }
 
 #[test]
@@ -27,7 +25,7 @@ fn every_vector_gets_its_verdict() {
     for vector in VECTORS {
         let verifier = verifier(&[vector.token]);
         let verdict = match vector.body {
-            Body::Form(form) => verifier.verify(vector.url, &pairs(form), vector.signature),
+            Body::Form(form) => verifier.verify(vector.url, form, vector.signature),
             Body::Raw(body) => verifier.verify_body(vector.url, body.as_bytes(), vector.signature),
         };
         assert_eq!(verdict.is_ok(), vector.valid, "{}: {verdict:?}", vector.id);
@@ -55,26 +53,117 @@ fn the_table_restates_the_shared_vectors() {
     }
 }
 
+const VOICE: &str = "https://app.example/api/twilio/voice";
+const CALL: Pairs<'_> = &[("CallSid", "CA1")];
+
 #[test]
 fn either_of_two_tokens_is_accepted_and_a_third_is_not() {
-    let (url, form) = ("https://app.example/api/twilio/voice", pairs(&[("CallSid", "CA1")]));
     let rotating = verifier(&["primary", "secondary"]);
     for token in ["primary", "secondary"] {
-        assert_eq!(rotating.verify(url, &form, &sign(token, url, &form)), Ok(()));
+        assert_eq!(rotating.verify(VOICE, CALL, &sign(token, VOICE, CALL)), Ok(()));
     }
-    let forged = sign("other", url, &form);
-    assert_eq!(rotating.verify(url, &form, &forged), Err(BadSignature::Mismatch));
+    let forged = sign("other", VOICE, CALL);
+    assert_eq!(rotating.verify(VOICE, CALL, &forged), Err(BadSignature::Mismatch));
 }
 
 #[test]
-fn no_token_configured_believes_nothing() {
-    let (url, form) = ("https://app.example/v", Form::default());
-    assert!(verifier(&[]).verify(url, &form, &sign("", url, &form)).is_err());
+fn without_a_token_nothing_is_believed_and_an_empty_one_is_none() {
+    for tokens in [&[][..], &[""]] {
+        let verifier = verifier(tokens);
+        assert_eq!(verifier.tokens(), 0);
+        assert!(verifier.verify(VOICE, CALL, &sign("", VOICE, CALL)).is_err());
+    }
 }
 
 #[test]
 fn a_missing_header_is_refused_before_anything_is_computed() {
-    assert_eq!(verifier(&["t"]).verify("", &Form::default(), ""), Err(BadSignature::Header));
+    assert_eq!(verifier(&["t"]).verify(VOICE, CALL, ""), Err(BadSignature::Header));
+}
+
+#[test]
+fn each_form_that_may_have_been_signed_is_accepted_and_no_other() {
+    let verifier = verifier(&["t"]);
+    for (url, signed, others) in [
+        (
+            "https://h/p?q",
+            &["https://h/p?q", "https://h:443/p?q"][..],
+            &["https://h:80/p?q", "https://h/p"][..],
+        ),
+        ("http://h/p", &["http://h/p", "http://h:80/p"], &["http://h:443/p", "https://h/p"]),
+        ("https://h:8443/p", &["https://h:8443/p", "https://h/p"], &["https://h:443/p"]),
+        (
+            "https://u:s@h:1/p",
+            &["https://u:s@h:1/p", "https://u:s@h/p", "https://h:1/p", "https://h/p"],
+            &["https://s@h/p", "https://u@h:1/p"],
+        ),
+        (
+            "https://[::1]/p",
+            &["https://[::1]/p", "https://[::1]:443/p"],
+            &["https://[:/p", "https://[/p"],
+        ),
+        ("https://[::1]:9/p", &["https://[::1]:9/p", "https://[::1]/p"], &["https://[::1]:443/p"]),
+        (
+            "https://h?a@b:1",
+            &["https://h?a@b:1", "https://h:443?a@b:1"],
+            &["https://b:1", "https://h?a@b"],
+        ),
+        ("https://h/p?a=1#rc=2", &["https://h/p?a=1"], &["https://h/p?a=1#rc=2", "https://h/p"]),
+        ("https://H/p?", &["https://H/p?"], &["https://h/p?", "https://H/p"]),
+    ] {
+        for form in signed {
+            assert_eq!(verifier.verify(url, CALL, &sign("t", form, CALL)), Ok(()), "{url} {form}");
+        }
+        for form in others {
+            assert!(verifier.verify(url, CALL, &sign("t", form, CALL)).is_err(), "{url} {form}");
+        }
+    }
+}
+
+#[test]
+fn the_body_hash_is_the_first_one_of_the_query_and_in_lower_case() {
+    let verifier = verifier(&["t"]);
+    let hash = "ca978112ca1bbdcafac231b39a23dc4da786eff8147c4e72b9807785afee48bb";
+    let verdict = |query: &str| {
+        let url = format!("https://h/p?{query}");
+        verifier.verify_body(&url, b"a", &sign::<&str, &str>("t", &url, &[]))
+    };
+    for query in [format!("bodySHA256={hash}"), format!("x=1&body%53HA256=%63{}&y", &hash[1..])] {
+        assert_eq!(verdict(&query), Ok(()), "{query}");
+    }
+    for query in [
+        String::new(),
+        "bodySHA256".to_owned(),
+        format!("bodySHA256={}", hash.to_uppercase()),
+        format!("bodySHA256={}", &hash[..63]),
+        format!("bodySHA256=0&bodySHA256={hash}"),
+        format!("bodysha256={hash}"),
+        format!("x=1#bodySHA256={hash}"),
+    ] {
+        assert_eq!(verdict(&query), Err(BadSignature::Body), "{query}");
+    }
+}
+
+#[test]
+fn what_was_tried_is_told_without_a_word_of_the_url() {
+    let told = |url: &str| Tried::new(url).to_string();
+    let url = "https://user:hunter2@app.example:8443/x?secret=1&bodySHA256=0#f";
+    assert_eq!(
+        told(url),
+        "with the configured port, without a port; user info kept, user info dropped"
+    );
+    assert!(Tried::new(url).has_body_hash());
+    assert_eq!(told("https://h/p"), "without a port, with the scheme's own port");
+    assert!(!Tried::new("https://h/p").has_body_hash());
+}
+
+/// Every text that differs from this one in one byte.
+fn altered(text: &[u8]) -> impl Iterator<Item = Vec<u8>> {
+    let places = (0..text.len()).flat_map(|at| (0..=u8::MAX).map(move |byte| (at, byte)));
+    places.filter(|(at, byte)| text[*at] != *byte).map(|(at, byte)| {
+        let mut bytes = text.to_vec();
+        bytes[at] = byte;
+        bytes
+    })
 }
 
 #[test]
@@ -84,32 +173,45 @@ fn every_one_byte_change_of_a_genuine_request_is_refused() {
         "CallSid=CA11&From=%2B12125550123&CallStatus=ringing&ToCity=S%C3%A3o+Paulo",
     );
     let form = Form::parse(body.as_bytes()).unwrap();
-    let (verifier, signature) = (verifier(&["12345"]), sign("12345", url, &form));
-    assert_eq!(verifier.verify(url, &form, &signature), Ok(()));
-    let altered = |text: &str| -> Vec<String> {
-        (0..text.len())
-            .flat_map(|i| (0x21..0x7f).map(move |b| (i, b)))
-            .filter(|(i, b)| text.as_bytes()[*i] != *b)
-            .filter_map(|(i, b)| {
-                let mut bytes = text.as_bytes().to_vec();
-                bytes[i] = b;
-                String::from_utf8(bytes).ok()
-            })
-            .collect()
-    };
-    for url in altered(url).iter().filter(|changed| !changed.starts_with(&format!("{url}#"))) {
-        // A fragment cuts the text, so it must not be able to cut it to something genuine.
-        assert!(verifier.verify(url, &form, &signature).is_err(), "{url}");
+    let (verifier, signature) = (verifier(&["12345"]), sign("12345", url, form.pairs()));
+    assert_eq!(verifier.verify(url, form.pairs(), &signature), Ok(()));
+    let mut refused = 0;
+    for url in altered(url.as_bytes()).filter_map(|url| String::from_utf8(url).ok()) {
+        assert!(verifier.verify(&url, form.pairs(), &signature).is_err(), "{url}");
+        refused += 1;
     }
-    for body in altered(body) {
+    for body in altered(body.as_bytes()) {
+        let changed = Form::parse(&body).unwrap_or_default();
         // `%c3` and `%C3` are two spellings of one value; Twilio signs the value.
-        let Some(changed) = Form::parse(body.as_bytes()).filter(|changed| *changed != form) else {
-            continue;
-        };
-        assert!(verifier.verify(url, &changed, &signature).is_err(), "{body}");
+        if changed != form {
+            assert!(verifier.verify(url, changed.pairs(), &signature).is_err(), "{body:?}");
+            refused += 1;
+        }
     }
-    for signature in altered(&signature) {
-        assert!(verifier.verify(url, &form, &signature).is_err(), "{signature}");
+    for signature in altered(signature.as_bytes()).filter_map(|text| String::from_utf8(text).ok()) {
+        assert!(verifier.verify(url, form.pairs(), &signature).is_err(), "{signature}");
+        refused += 1;
+    }
+    assert!(refused > 25_000, "only {refused} changes were tried");
+}
+
+#[test]
+fn every_one_byte_change_of_a_genuine_json_request_is_refused() {
+    let vector = VECTORS.iter().find(|vector| vector.id == "json-body-hash").unwrap();
+    let Body::Raw(body) = vector.body else { panic!("no JSON") };
+    let (verifier, body) = (verifier(&[vector.token]), body.as_bytes());
+    let verdict =
+        |url: &str, body: &[u8], signature: &str| verifier.verify_body(url, body, signature);
+    assert_eq!(verdict(vector.url, body, vector.signature), Ok(()));
+    for changed in altered(body) {
+        assert!(verdict(vector.url, &changed, vector.signature).is_err(), "{changed:?}");
+    }
+    for url in altered(vector.url.as_bytes()).filter_map(|url| String::from_utf8(url).ok()) {
+        assert!(verdict(&url, body, vector.signature).is_err(), "{url}");
+    }
+    let signatures = altered(vector.signature.as_bytes());
+    for signature in signatures.filter_map(|text| String::from_utf8(text).ok()) {
+        assert!(verdict(vector.url, body, &signature).is_err(), "{signature}");
     }
 }
 
@@ -122,13 +224,11 @@ proptest! {
         extra in ("x[a-z]{1,8}", ".{0,24}"),
     ) {
         let url = format!("https://app.example{path}?callId=0af3");
-        let form = Form::from_pairs(pairs.clone());
-        let (verifier, signature) = (verifier(&[&token]), sign(&token, &url, &form));
-        prop_assert_eq!(verifier.verify(&url, &form, &signature), Ok(()));
-        let mut more = pairs;
+        let (verifier, signature) = (verifier(&[&token]), sign(&token, &url, &pairs));
+        prop_assert_eq!(verifier.verify(&url, &pairs, &signature), Ok(()));
+        let mut more = pairs.clone();
         more.push(extra);
-        let more = Form::from_pairs(more);
-        if canonical(&more) != canonical(&form) {
+        if canonical(&more) != canonical(&pairs) {
             prop_assert!(verifier.verify(&url, &more, &signature).is_err());
         }
     }
@@ -136,7 +236,9 @@ proptest! {
     #[test]
     fn no_input_panics(url in any::<String>(), body in any::<Vec<u8>>(), header in any::<String>()) {
         let verifier = verifier(&["t"]);
-        let _ = verifier.verify(&url, &Form::parse(&body).unwrap_or_default(), &header);
+        let form = Form::parse(&body).unwrap_or_default();
+        let _ = verifier.verify(&url, form.pairs(), &header);
         let _ = verifier.verify_body(&url, &body, &header);
+        let _ = Tried::new(&url).to_string();
     }
 }

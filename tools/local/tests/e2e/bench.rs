@@ -3,14 +3,16 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::{Request, Response};
 use local::{Environment, SIMULATED_AUTH_TOKEN, Server, Setup};
 use serde_json::{Value, json};
+use shared::call::Timestamp;
 use shared::endpoint::{App, Endpoint};
 use shared::host::guarded;
-use shared::ports::System;
+use shared::ports::{Clock, System};
 use shared::settings::Settings;
 use shared::store::Store;
 use simulators::{CreateFault, ElevenLabsAnswer, Faults, Pace, Simulators};
@@ -98,6 +100,23 @@ impl Bench {
         Arc::new(App::new(settings, store, self.http.clone(), system.clone(), system))
     }
 
+    /// A function instance whose clock is so much ahead.
+    pub(crate) fn later(&self, by: Duration) -> Arc<App> {
+        self.function_with_clock(&[], Ahead(by))
+    }
+
+    /// A function instance for which it is always the same time.
+    pub(crate) fn function_at(&self, time: &str, pairs: &[(&str, &str)]) -> Arc<App> {
+        self.function_with_clock(pairs, Stopped(Timestamp::parse_rfc3339(time).unwrap()))
+    }
+
+    fn function_with_clock(&self, pairs: &[(&str, &str)], clock: impl Clock + 'static) -> Arc<App> {
+        let settings = Arc::into_inner(self.function(pairs, None)).unwrap().settings;
+        let store = shared::host::open_store(&settings, &self.http);
+        let (clock, random) = (Arc::new(clock), Arc::new(System));
+        Arc::new(App::new(settings, store, self.http.clone(), clock, random))
+    }
+
     pub(crate) fn faults(&self, set: impl FnOnce(&mut Faults)) {
         let mut faults = Faults::default();
         set(&mut faults);
@@ -176,6 +195,24 @@ pub(crate) async fn json_of(request: reqwest::RequestBuilder) -> (u16, Value) {
     let status = response.status().as_u16();
     let text = response.text().await.unwrap();
     (status, serde_json::from_str(&text).unwrap_or(json!(text)))
+}
+
+/// The machine's clock, so much ahead.
+struct Ahead(Duration);
+
+impl Clock for Ahead {
+    fn now(&self) -> Timestamp {
+        System.now().plus(self.0)
+    }
+}
+
+/// A clock that stands.
+struct Stopped(Timestamp);
+
+impl Clock for Stopped {
+    fn now(&self) -> Timestamp {
+        self.0
+    }
 }
 
 /// Calls a function directly, as a host does.

@@ -1,8 +1,13 @@
 //! Callbacks late, doubled, shuffled and lost.
 
-use serde_json::{Value, json};
+use std::sync::Arc;
+use std::time::Duration;
 
-use crate::bench::{ANSWERS, Bench, call_sid};
+use http::Request;
+use serde_json::{Value, json};
+use shared::endpoint::{App, Status};
+
+use crate::bench::{ANSWERS, Bench, ask, call_sid};
 
 /// What must not depend on the order of arrival.
 fn essence(call: &Value) -> Value {
@@ -36,6 +41,29 @@ async fn lost_callbacks_leave_a_call_that_is_known_to_be_answered() {
     let call = bench.call(json!({ "to": ANSWERS })).await;
     assert_eq!(call["status"], "in-progress", "voice was asked, so somebody picked up");
     assert!(call["answeredAt"].is_string());
+}
+
+async fn read(app: &Arc<App>, call: &Value) -> Value {
+    let url = format!("/api/twilio/status?callId={}", call["callId"].as_str().unwrap());
+    let request = Request::get(url).header("sec-fetch-site", "same-origin").body("").unwrap();
+    ask(Status, app, request).await.1
+}
+
+/// As the call's own limits have it: it rang for at most 30 s and lasted at most 900.
+#[tokio::test]
+async fn a_call_whose_end_nobody_told_is_looked_up_once_when_somebody_reads_it_late_enough() {
+    let bench = Bench::new().await;
+    bench.faults(|faults| faults.twilio.drop = 1.0);
+    let call = bench.call(json!({ "to": ANSWERS })).await;
+    let before = read(&bench.later(Duration::from_secs(30 + 900 + 100)), &call).await;
+    assert_eq!((&before["status"], bench.twilio.calls_looked_up()), (&json!("in-progress"), 0));
+    let late = bench.later(Duration::from_secs(30 + 900 + 121));
+    let first = read(&late, &call).await;
+    assert_eq!(first["status"], "completed", "{first}");
+    assert!(first["durationSeconds"].is_u64() && first["endedAt"].is_string(), "{first}");
+    assert_eq!(read(&late, &call).await, first);
+    assert_eq!(read(&bench.function(&[], None), &call).await["status"], "completed");
+    assert_eq!(bench.twilio.calls_looked_up(), 1);
 }
 
 #[tokio::test]
@@ -125,7 +153,7 @@ async fn an_outage_of_the_store_is_503_so_that_twilio_repeats() {
     let params = [("CallSid", sid.as_str()), ("CallStatus", "ringing")];
     let request = |endpoint: &str| {
         let url = bench.url(endpoint);
-        http::Request::post(&url)
+        Request::post(&url)
             .header("content-type", "application/x-www-form-urlencoded")
             .header("x-twilio-signature", sign(&url, &params))
             .body(serde_urlencoded::to_string(params).unwrap())

@@ -5,6 +5,7 @@
 mod bad_input;
 mod bench;
 mod callbacks;
+mod destinations;
 mod dial_outcomes;
 mod happy_path;
 mod idempotency;

@@ -117,6 +117,7 @@ pub(crate) async fn fetch(
     headers: HeaderMap,
 ) -> Result<Json<Value>, TwilioError> {
     auth::check(simulators.config(), &headers, &account_sid)?;
+    simulators.look();
     let call = file.strip_suffix(".json").and_then(|sid| simulators.call(sid));
     match call {
         Some(call) => Ok(Json(call.to_json(simulators.config()))),

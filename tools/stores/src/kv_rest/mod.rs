@@ -2,7 +2,6 @@
 
 mod json;
 
-use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::{Arc, Mutex};
 
 use axum::Router;
@@ -12,18 +11,14 @@ use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
 use serde_json::{Value, json};
-use tokio::net::TcpListener;
-use tokio::runtime::Runtime;
 
 use crate::resp::{Command, Connection, Reply};
+use crate::stand_in::StandIn;
 use json::Encoding;
 
 /// The shim, served by a thread of its own.
 #[derive(Debug)]
-pub struct KvRest {
-    runtime: Option<Runtime>,
-    address: SocketAddr,
-}
+pub struct KvRest(StandIn);
 
 #[derive(Debug)]
 struct Database {
@@ -49,39 +44,19 @@ impl KvRest {
             .route("/pipeline", post(pipeline))
             .route("/multi-exec", post(multi_exec))
             .with_state(database);
-        let runtime = tokio::runtime::Builder::new_multi_thread()
-            .worker_threads(1)
-            .enable_all()
-            .build()
-            .unwrap();
-        let listener = std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, port)).unwrap();
-        listener.set_nonblocking(true).unwrap();
-        let address = listener.local_addr().unwrap();
-        runtime.spawn(async move {
-            axum::serve(TcpListener::from_std(listener).unwrap(), routes).await.unwrap();
-        });
-        Self { runtime: Some(runtime), address }
+        Self(StandIn::of_routes(port, routes))
     }
 
     /// `http://127.0.0.1:PORT`.
     #[must_use]
     pub fn url(&self) -> String {
-        format!("http://{}", self.address)
+        format!("http://127.0.0.1:{}", self.port())
     }
 
     /// Where it listens.
     #[must_use]
     pub fn port(&self) -> u16 {
-        self.address.port()
-    }
-}
-
-impl Drop for KvRest {
-    fn drop(&mut self) {
-        // Not by waiting: we may stand in a test's own runtime.
-        if let Some(runtime) = self.runtime.take() {
-            runtime.shutdown_background();
-        }
+        self.0.port()
     }
 }
 

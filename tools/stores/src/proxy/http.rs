@@ -1,7 +1,6 @@
 //! In front of DynamoDB: counts, weighs, throttles, and loses replies after the write.
 
 use std::collections::BTreeMap;
-use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::{Arc, Mutex};
 
 use axum::Router;
@@ -10,8 +9,8 @@ use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use serde_json::{Value, json};
-use tokio::net::TcpListener;
-use tokio::runtime::Runtime;
+
+use crate::stand_in::StandIn;
 
 /// How DynamoDB refuses who asks too much.
 #[derive(Clone, Copy, Debug)]
@@ -29,6 +28,7 @@ struct Seen {
     requests: BTreeMap<String, usize>,
     write_units: f64,
     read_units: f64,
+    passing: usize,
     refusals: Vec<Refusal>,
     lost_replies: usize,
 }
@@ -55,8 +55,7 @@ impl Tally {
 /// A proxy that understands DynamoDB's HTTP.
 #[derive(Debug)]
 pub struct HttpProxy {
-    runtime: Option<Runtime>,
-    address: SocketAddr,
+    stand_in: StandIn,
     seen: Arc<Mutex<Seen>>,
 }
 
@@ -71,33 +70,28 @@ impl HttpProxy {
     /// Stands in front of a port of 127.0.0.1.
     #[must_use]
     pub fn start(server: u16) -> Self {
-        let runtime = tokio::runtime::Builder::new_multi_thread()
-            .worker_threads(1)
-            .enable_all()
-            .build()
-            .unwrap();
-        let listener = std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
-        listener.set_nonblocking(true).unwrap();
-        let address = listener.local_addr().unwrap();
         let seen = Arc::<Mutex<Seen>>::default();
         let client = shared::net::client().unwrap();
         let way = Way { server, client, seen: Arc::clone(&seen) };
         let routes = Router::new().fallback(forward).with_state(way);
-        runtime.spawn(async move {
-            axum::serve(TcpListener::from_std(listener).unwrap(), routes).await.unwrap();
-        });
-        Self { runtime: Some(runtime), address, seen }
+        Self { stand_in: StandIn::of_routes(0, routes), seen }
     }
 
     /// Where clients connect.
     #[must_use]
     pub fn port(&self) -> u16 {
-        self.address.port()
+        self.stand_in.port()
     }
 
     /// Refuses the next requests with these, first to last.
     pub fn refuse_next(&self, refusals: &[Refusal]) {
-        self.seen.lock().unwrap().refusals = refusals.iter().rev().copied().collect();
+        self.refuse_after(0, refusals);
+    }
+
+    /// Lets so many requests pass first.
+    pub fn refuse_after(&self, passing: usize, refusals: &[Refusal]) {
+        let mut seen = self.seen.lock().unwrap();
+        (seen.passing, seen.refusals) = (passing, refusals.iter().rev().copied().collect());
     }
 
     /// Answers the next requests with a broken reply, after the server has done its work.
@@ -119,14 +113,6 @@ impl HttpProxy {
     }
 }
 
-impl Drop for HttpProxy {
-    fn drop(&mut self) {
-        if let Some(runtime) = self.runtime.take() {
-            runtime.shutdown_background();
-        }
-    }
-}
-
 async fn forward(State(way): State<Way>, headers: HeaderMap, body: Bytes) -> Response {
     let target = headers.get("x-amz-target").and_then(|value| value.to_str().ok());
     let operation =
@@ -134,7 +120,13 @@ async fn forward(State(way): State<Way>, headers: HeaderMap, body: Bytes) -> Res
     let refusal = {
         let mut seen = way.seen.lock().unwrap();
         *seen.requests.entry(operation.clone()).or_default() += 1;
-        seen.refusals.pop()
+        match seen.passing.checked_sub(1) {
+            Some(left) => {
+                seen.passing = left;
+                None
+            }
+            None => seen.refusals.pop(),
+        }
     };
     if let Some(refusal) = refusal {
         return refused(refusal);

@@ -1,14 +1,15 @@
 //! Between a client and any server: bytes, whatever they mean.
 
 use std::io::Result;
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::Ipv4Addr;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, copy};
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::runtime::Runtime;
+
+use crate::stand_in::StandIn;
 
 /// What is to go wrong.
 #[derive(Clone, Copy, Debug, Default)]
@@ -34,11 +35,10 @@ impl Faults {
     }
 }
 
-/// A proxy on a thread of its own: a test may stop its own clock meanwhile.
+/// A proxy that understands nothing.
 #[derive(Debug)]
 pub struct TcpProxy {
-    runtime: Option<Runtime>,
-    address: SocketAddr,
+    stand_in: StandIn,
     faults: Arc<Mutex<Faults>>,
 }
 
@@ -46,31 +46,22 @@ impl TcpProxy {
     /// Stands in front of a port of 127.0.0.1.
     #[must_use]
     pub fn start(server: u16) -> Self {
-        let runtime = tokio::runtime::Builder::new_multi_thread()
-            .worker_threads(1)
-            .enable_all()
-            .build()
-            .unwrap();
-        let listener = std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
-        listener.set_nonblocking(true).unwrap();
-        let address = listener.local_addr().unwrap();
         let faults = Arc::<Mutex<Faults>>::default();
         let shared = Arc::clone(&faults);
-        runtime.spawn(async move {
-            let listener = TcpListener::from_std(listener).unwrap();
+        let accept = |listener: TcpListener| async move {
             while let Ok((client, _)) = listener.accept().await {
                 if !shared.lock().unwrap().is_refusing {
                     tokio::spawn(serve(client, server, Arc::clone(&shared)));
                 }
             }
-        });
-        Self { runtime: Some(runtime), address, faults }
+        };
+        Self { stand_in: StandIn::start(0, accept), faults }
     }
 
     /// Where clients connect.
     #[must_use]
     pub fn port(&self) -> u16 {
-        self.address.port()
+        self.stand_in.port()
     }
 
     /// Loses the next replies: the server has done its work, and the connection breaks.
@@ -98,14 +89,6 @@ impl TcpProxy {
     /// Closes new connections at once.
     pub fn refuse(&self, is_refusing: bool) {
         self.faults.lock().unwrap().is_refusing = is_refusing;
-    }
-}
-
-impl Drop for TcpProxy {
-    fn drop(&mut self) {
-        if let Some(runtime) = self.runtime.take() {
-            runtime.shutdown_background();
-        }
     }
 }
 

@@ -112,16 +112,13 @@ async fn recent(store: &Opened, limit: u32, now: u64) -> Vec<shared::call::CallI
     records.into_iter().map(|record: Record| record.call_id.unwrap()).collect()
 }
 
-/// Counted from the first write, to the millisecond: no store removes on time.
-pub async fn an_expired_call_is_gone_although_nobody_swept(store: &Opened) {
-    store.begin(&intent(1), at(0)).await.unwrap();
-    store.observe(&linked(1), &status("ringing", 1), &delivery(), at(3600)).await.unwrap();
-    let (last, over) = (just_before(RETENTION), at(RETENTION));
-    for by in [Lookup::CallId(our_id(1)), Lookup::CallSid(sid(1))] {
-        let kept = store.load(&by, last).await.unwrap().unwrap();
-        assert_eq!(kept.observations.len(), 2, "{by:?}");
-        assert_eq!(store.load(&by, over).await.unwrap(), None, "{by:?}");
+/// A call that rang us is listed under Twilio's name alone, and is no younger for what comes later.
+pub async fn a_call_heard_of_again_stays_where_it_was_in_the_list(store: &Opened) {
+    for (number, word, second) in [(1, "ringing", 0), (2, "ringing", 10), (1, "completed", 20)] {
+        let seen = status(word, second);
+        store.observe(&unlinked(number), &seen, &delivery(), at(second.into())).await.unwrap();
     }
-    assert_eq!(store.recent(9, last).await.unwrap().len(), 1);
-    assert_eq!(store.recent(9, over).await.unwrap(), []);
+    let recent = store.recent(9, at(20)).await.unwrap();
+    let sids: Vec<_> = recent.into_iter().map(|record| record.call_sid.unwrap()).collect();
+    assert_eq!(sids, [sid(2), sid(1)]);
 }

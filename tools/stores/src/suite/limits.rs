@@ -1,126 +1,12 @@
-//! Limits on dialling, turned by the caller's clock.
+//! Slots and counters, turned by the caller's clock.
 
-use std::time::Duration;
-
-use shared::store::{Nonce, Taken, Window};
+use shared::store::Taken;
 
 use crate::Opened;
 use crate::calls::*;
 
-const HOUR: u64 = 3600;
-/// A destination's: three an hour, and a minute between two.
-const SPACED: Window =
-    Window { limit: 3, length: Duration::from_secs(HOUR), spacing: Duration::from_secs(60) };
-
-fn window(limit: u32) -> Window {
-    Window { limit, length: Duration::from_secs(HOUR), spacing: Duration::ZERO }
-}
-
 fn no(free_at: u64) -> Taken {
     Taken::No { free_at: at(free_at) }
-}
-
-fn too_soon(free_at: u64) -> Taken {
-    Taken::TooSoon { free_at: at(free_at) }
-}
-
-/// Not so many a clock hour: never more than the limit in any hour.
-pub async fn a_window_rolls(store: &Opened) {
-    let take = async |second| {
-        store.take_window("client", window(2), &delivery(), at(second)).await.unwrap()
-    };
-    assert_eq!(take(0).await, Taken::Yes);
-    assert_eq!(take(1800).await, Taken::Yes);
-    assert_eq!(take(1801).await, no(HOUR));
-    let last = store.take_window("client", window(2), &delivery(), just_before(HOUR)).await;
-    assert_eq!(last.unwrap(), no(HOUR));
-    assert_eq!(take(HOUR).await, Taken::Yes);
-    assert_eq!(take(HOUR).await, no(1800 + HOUR));
-    assert_eq!(take(1800 + HOUR).await, Taken::Yes);
-    assert_eq!(take(1800 + HOUR).await, no(2 * HOUR));
-}
-
-/// A client that lost the reply asks again; another client has a window of its own.
-pub async fn the_same_entry_takes_one_place(store: &Opened) {
-    let [mine, other, third] = [1, 2, 3].map(|byte| Nonce::new([byte; 16]));
-    for _ in 0..3 {
-        let taken = store.take_window("client", window(2), &mine, at(0)).await.unwrap();
-        assert_eq!(taken, Taken::Yes);
-    }
-    assert_eq!(store.take_window("client", window(2), &other, at(1)).await.unwrap(), Taken::Yes);
-    assert_eq!(store.take_window("client", window(2), &third, at(2)).await.unwrap(), no(HOUR));
-    assert_eq!(store.take_window("client", window(2), &mine, at(2)).await.unwrap(), Taken::Yes);
-    assert_eq!(store.take_window("else", window(2), &third, at(2)).await.unwrap(), Taken::Yes);
-    // A refusal takes no place: a flood does not keep the window shut.
-    assert_eq!(store.take_window("client", window(2), &third, at(HOUR)).await.unwrap(), Taken::Yes);
-}
-
-/// A window may be wide, and may shrink when the setting does.
-pub async fn a_window_may_be_wide_and_may_shrink(store: &Opened) {
-    for _ in 0..40 {
-        let taken = store.take_window("client", window(40), &delivery(), at(0)).await.unwrap();
-        assert_eq!(taken, Taken::Yes);
-    }
-    for limit in [40, 3, 1] {
-        let taken = store.take_window("client", window(limit), &delivery(), at(9)).await.unwrap();
-        assert_eq!(taken, no(HOUR), "limit {limit}");
-    }
-    let taken = store.take_window("client", window(3), &delivery(), at(HOUR)).await.unwrap();
-    assert_eq!(taken, Taken::Yes);
-}
-
-/// One dial to a destination at a time, and whoever asks again may.
-pub async fn a_cooldown_is_its_entrys_until_its_very_end(store: &Opened) {
-    let [mine, other] = [Nonce::new([1; 16]), Nonce::new([2; 16])];
-    let take = async |entry, now| store.take_window("to", SPACED, entry, now).await.unwrap();
-    assert_eq!(take(&mine, at(0)).await, Taken::Yes);
-    assert_eq!(take(&mine, at(0)).await, Taken::Yes);
-    assert_eq!(take(&other, at(0)).await, too_soon(60));
-    assert_eq!(take(&other, just_before(60)).await, too_soon(60));
-    let elsewhere = store.take_window("elsewhere", SPACED, &other, at(0)).await.unwrap();
-    assert_eq!(elsewhere, Taken::Yes);
-    assert_eq!(take(&other, at(60)).await, Taken::Yes);
-    let third = Nonce::new([3; 16]);
-    assert_eq!(take(&third, at(60)).await, too_soon(120));
-    assert_eq!(take(&mine, at(60)).await, Taken::Yes, "mine has its place");
-}
-
-/// Whichever of the two lasts longer says when to come again.
-pub async fn a_full_window_is_full_also_while_it_cools_down(store: &Opened) {
-    let take =
-        async |second| store.take_window("to", SPACED, &delivery(), at(second)).await.unwrap();
-    for second in [0, 60, 3590] {
-        assert_eq!(take(second).await, Taken::Yes);
-    }
-    assert_eq!(take(3591).await, no(3650));
-    assert_eq!(take(HOUR).await, too_soon(3650));
-    assert_eq!(take(3650).await, Taken::Yes);
-    assert_eq!(take(3651).await, no(3710));
-    assert_eq!(take(3655).await, no(3710));
-}
-
-/// The dial came to nothing: it gives its place and its cool-down back, and nobody else's.
-pub async fn only_its_own_place_is_given_back(store: &Opened) {
-    let [mine, other, third] = [1, 2, 3].map(|byte| Nonce::new([byte; 16]));
-    let take =
-        async |entry, second| store.take_window("to", SPACED, entry, at(second)).await.unwrap();
-    let back = async |entry| store.give_window_back("to", SPACED, entry).await.unwrap();
-    back(&mine).await;
-    assert_eq!(take(&mine, 0).await, Taken::Yes);
-    back(&other).await;
-    assert_eq!(take(&other, 1).await, too_soon(60));
-    back(&mine).await;
-    back(&mine).await;
-    assert_eq!(take(&other, 1).await, Taken::Yes);
-    back(&mine).await;
-    assert_eq!(take(&mine, 2).await, too_soon(61));
-    assert_eq!(take(&mine, 61).await, Taken::Yes);
-    // An older place is given back without the newer one's cool-down.
-    back(&other).await;
-    assert_eq!(take(&third, 62).await, too_soon(121));
-    let [fourth, fifth] = [4, 5].map(|byte| Nonce::new([byte; 16]));
-    assert_eq!((take(&fourth, 121).await, take(&fifth, 181).await), (Taken::Yes, Taken::Yes));
-    assert_eq!(take(&third, 300).await, no(61 + HOUR));
 }
 
 /// Slot of call `call` of `limit`, leased until `end`.
@@ -188,4 +74,14 @@ pub async fn a_counter_stops_at_its_limit_and_is_forgotten_at_its_end(store: &Op
         assert_eq!(take("day", DAY, 2 * DAY).await, Taken::Yes);
     }
     assert_eq!(take("day", DAY, 2 * DAY).await, no(2 * DAY));
+}
+
+/// Its own old lease is in nobody's way, its own least of all.
+pub async fn a_call_whose_lease_has_ended_may_ask_again(store: &Opened) {
+    assert_eq!(slot(store, 1, 3, 900, 0).await, Taken::Yes);
+    assert_eq!(slot(store, 1, 3, 1900, 900).await, Taken::Yes);
+    for call in 2..=3 {
+        assert_eq!(slot(store, call, 3, 1900, 900).await, Taken::Yes, "call {call}");
+    }
+    assert_eq!(slot(store, 4, 3, 1900, 900).await, no(1900));
 }

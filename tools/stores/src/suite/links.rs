@@ -117,3 +117,19 @@ pub async fn a_call_thought_lost_is_healed_by_its_first_callback(store: &Opened)
     assert_eq!((record.observations.len(), word(&record).as_str()), (3, "ringing"));
     assert_eq!(store.recent(9, at(2)).await.unwrap(), [record]);
 }
+
+/// What was told before the link, and what is told without our id after it, is known under both.
+pub async fn the_end_is_seen_once_whichever_name_tells_it(store: &Opened) {
+    let end = status("completed", 3);
+    let ends = async |by: CallRef| {
+        store.observe(&by, &end, &delivery(), at(0)).await.unwrap().ended_the_call(&end)
+    };
+    store.begin(&intent(1), at(0)).await.unwrap();
+    assert!(ends(unlinked(1)).await);
+    store.observe(&linked(1), &status("ringing", 1), &delivery(), at(0)).await.unwrap();
+    assert!(!ends(linked(1)).await);
+    store.begin(&intent(2), at(0)).await.unwrap();
+    store.observe(&linked(2), &status("ringing", 1), &delivery(), at(0)).await.unwrap();
+    assert!(ends(unlinked(2)).await);
+    assert!(!ends(linked(2)).await);
+}

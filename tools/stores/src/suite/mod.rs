@@ -2,8 +2,10 @@
 
 pub mod answers;
 pub mod calls;
+pub mod expiry;
 pub mod fold;
 pub mod keys;
 pub mod limits;
 pub mod links;
 pub mod rush;
+pub mod windows;

@@ -5,13 +5,14 @@ use std::time::Duration;
 
 use shared::store::keys::claim;
 use shared::store::{Claim, KeyState, Nonce, Store, Taken, Window};
+use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
 use crate::Opened;
 use crate::calls::*;
 use crate::suite::keys::request;
 
-/// Asks as often as the backend can bear at once and gives all answers.
+/// Has the whole crowd ask at once and gives all answers.
 async fn rush<T, F>(store: &Opened, ask: impl Fn(Arc<dyn Store>, u32) -> F) -> Vec<T>
 where
     T: Send + 'static,
@@ -29,9 +30,14 @@ where
     F: Future<Output = T> + Send + 'static,
 {
     let _alone = GATE.lock().await;
+    let turns = Arc::new(Semaphore::new(store.at_once().min(Semaphore::MAX_PERMITS)));
     let mut tasks = JoinSet::new();
     for number in 0..size {
-        tasks.spawn(ask(store.instance(number as usize), number));
+        let (turns, asked) = (Arc::clone(&turns), ask(store.instance(number as usize), number));
+        tasks.spawn(async move {
+            let _turn = turns.acquire().await.unwrap();
+            asked.await
+        });
     }
     tasks.join_all().await
 }

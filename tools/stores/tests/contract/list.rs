@@ -23,7 +23,14 @@ macro_rules! every_test {
                 every_kind_of_fact_comes_back_as_it_went_in,
                 recent_calls_come_newest_first_and_no_more_than_asked_for,
                 recent_calls_reach_back_over_days_without_any,
+                a_call_heard_of_again_stays_where_it_was_in_the_list,
+            }
+            expiry {
                 an_expired_call_is_gone_although_nobody_swept,
+                a_call_heard_of_after_its_expiry_begins_anew,
+                of_many_that_write_to_an_expired_call_none_is_lost,
+                an_expired_count_does_not_count,
+                a_second_call_under_one_of_our_ids_outlives_the_first,
             }
             fold {
                 shuffled_doubled_concurrent_deliveries_show_what_the_fold_says,
@@ -42,16 +49,11 @@ macro_rules! every_test {
                 a_refused_dial_without_a_release_stays_unknown,
             }
             limits {
-                a_window_rolls,
-                the_same_entry_takes_one_place,
-                a_window_may_be_wide_and_may_shrink,
-                a_cooldown_is_its_entrys_until_its_very_end,
-                a_full_window_is_full_also_while_it_cools_down,
-                only_its_own_place_is_given_back,
                 a_call_takes_one_slot_however_often_it_asks,
                 a_slot_freed_thrice_is_one_slot,
                 a_slot_never_freed_is_free_when_its_lease_ends,
                 a_slot_freed_after_its_lease_frees_no_other,
+                a_call_whose_lease_has_ended_may_ask_again,
                 a_counter_stops_at_its_limit_and_is_forgotten_at_its_end,
             }
             links {
@@ -63,6 +65,7 @@ macro_rules! every_test {
                 a_call_that_was_two_rows_is_as_old_as_the_older,
                 a_call_that_rang_us_is_found_by_its_sid,
                 what_became_of_the_dial_is_kept_under_our_id,
+                the_end_is_seen_once_whichever_name_tells_it,
                 a_call_thought_lost_is_healed_by_its_first_callback,
             }
             rush {
@@ -73,6 +76,16 @@ macro_rules! every_test {
                 of_a_thousand_at_once_exactly_one_starts_the_cooldown,
                 of_sixty_voice_webhooks_at_once_exactly_one_is_first,
                 of_two_hundred_that_tell_of_the_end_exactly_one_ends_the_call,
+            }
+            windows {
+                a_window_rolls,
+                the_same_entry_takes_one_place,
+                a_window_may_be_wide_and_may_shrink,
+                a_cooldown_is_its_entrys_until_its_very_end,
+                a_full_window_is_full_also_while_it_cools_down,
+                only_its_own_place_is_given_back,
+                an_entry_that_asks_again_later_takes_no_second_place,
+                a_place_is_given_back_wherever_it_is,
             }
         }
     };

@@ -29,31 +29,6 @@ macro_rules! over {
     };
 }
 
-/// The cross-check of DynamoDB's semantics, without the crowds: MiniStack answers one request at a
-/// time in Python, and on a busy machine not within the store's time-outs.
-macro_rules! semantics {
-    ($module:ident, $backend:ident; $($areas:tt)*) => {
-        mod $module { semantics!(@ $backend $($areas)*); }
-    };
-    (@ $backend:ident) => {};
-    (@ $backend:ident fold { $($test:ident,)* } $($rest:tt)*) => {
-        semantics!(@ $backend $($rest)*);
-    };
-    (@ $backend:ident rush { $($test:ident,)* } $($rest:tt)*) => {
-        semantics!(@ $backend $($rest)*);
-    };
-    (@ $backend:ident $area:ident { $($test:ident,)* } $($rest:tt)*) => {
-        mod $area {
-            $(#[tokio::test]
-            async fn $test() {
-                let Some(store) = crate::space(stores::Backend::$backend) else { return };
-                stores::suite::$area::$test(&store).await;
-            })*
-        }
-        semantics!(@ $backend $($rest)*);
-    };
-}
-
 #[cfg(feature = "sqlite")]
 list::every_test!(over, sqlite, Sqlite);
 #[cfg(feature = "redis")]
@@ -65,4 +40,4 @@ list::every_test!(over, kv_rest, KvRest);
 #[cfg(feature = "dynamodb")]
 list::every_test!(over, dynamodb_dynoxide, DynamoDbDynoxide);
 #[cfg(feature = "dynamodb")]
-list::every_test!(semantics, dynamodb_ministack, DynamoDbMiniStack);
+list::every_test!(over, dynamodb_ministack, DynamoDbMiniStack);

@@ -2,6 +2,8 @@
 #![cfg(feature = "dynamodb")]
 #![allow(clippy::expect_used, clippy::unwrap_used, reason = "helpers of tests")]
 
+mod refusals;
+
 use std::io::Write as _;
 use std::sync::Arc;
 use std::time::Duration;

@@ -11,6 +11,8 @@ mod restarts;
 mod slow;
 #[cfg(feature = "dynamodb")]
 mod throttling;
+#[cfg(feature = "redis")]
+mod transactions;
 
 #[cfg(any(feature = "redis", feature = "dynamodb"))]
 use std::sync::{Arc, OnceLock};

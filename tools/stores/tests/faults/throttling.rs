@@ -41,3 +41,34 @@ async fn a_reply_that_breaks_off_is_asked_for_again() {
     let observed = store.observe(&linked(1), &end, &delivery(), at(0)).await.unwrap();
     assert!(observed.ended_the_call(&end));
 }
+
+/// Else the repetition would take the call for linked, and nobody would find it by its SID.
+#[tokio::test]
+async fn a_link_that_failed_is_made_good_by_the_repetition() {
+    let Some(running) = Backend::DynamoDbDynoxide.start_or_skip() else { return };
+    let space = running.space();
+    let proxy = HttpProxy::start(space.place().port().unwrap());
+    let store = open_at(&space.place().through(proxy.port()), RETENTION_DAYS);
+    store.begin(&intent(1), at(0)).await.unwrap();
+    let (ringing, nonce) = (status("ringing", 1), delivery());
+    proxy.refuse_after(1, &[Refusal::Throttling; 3]);
+    assert!(store.observe(&linked(1), &ringing, &nonce, at(0)).await.is_err());
+    store.observe(&linked(1), &ringing, &nonce, at(0)).await.unwrap();
+    assert_eq!(load(&*store, 1).await.unwrap().observations.len(), 2);
+}
+
+/// Voice would greet Jane without her name.
+#[tokio::test]
+async fn an_intent_is_begun_only_with_its_variables() {
+    let Some(running) = Backend::DynamoDbDynoxide.start_or_skip() else { return };
+    let space = running.space();
+    let proxy = HttpProxy::start(space.place().port().unwrap());
+    // The two writes are under way at once, and three refusals are an error. Of five, one of the two
+    // gets three, and the other passes with its third try: which is which is chance.
+    for number in 0..8 {
+        let store = open_at(&space.place().through(proxy.port()), RETENTION_DAYS);
+        proxy.refuse_next(&[Refusal::Throttling; 5]);
+        assert!(store.begin(&intent(number), at(0)).await.is_err(), "intent {number}");
+        proxy.refuse_next(&[]);
+    }
+}

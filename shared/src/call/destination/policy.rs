@@ -1,0 +1,122 @@
+//! Whom we may ring: the owner's settings against what the digits tell.
+
+use super::{Destination, E164, Kind, Region, dialled};
+
+/// Which destinations the owner allows.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Allowed {
+    /// Numbers of these regions.
+    Regions(Vec<Region>),
+    /// Numbers that begin with one of these (`CALL_ALLOWED_PREFIXES`), wherever that leads: `+1`
+    /// admits the Caribbean too, and `+870` alone no satellite, because a list of prefixes lifts the
+    /// bound on regions and nothing else.
+    Prefixes(Vec<Prefix>),
+}
+
+impl Allowed {
+    /// The region of our own number; for one of the United States or Canada, both. If it belongs to
+    /// no region (+883 for one), nothing: the owner has to say what is allowed.
+    #[must_use]
+    pub fn default_for(own: &E164) -> Self {
+        let north = [Region::US, Region::CA];
+        Self::Regions(match Destination::of(own).region {
+            Some(region) if north.contains(&region) => north.to_vec(),
+            region => region.into_iter().collect(),
+        })
+    }
+
+    fn admits(&self, to: &E164) -> bool {
+        match self {
+            Self::Regions(regions) => {
+                Destination::of(to).region.is_some_and(|region| regions.contains(&region))
+            }
+            Self::Prefixes(prefixes) => {
+                let digits = dialled(to);
+                prefixes.iter().any(|prefix| digits.starts_with(&prefix.0))
+            }
+        }
+    }
+}
+
+/// The beginning of phone numbers: `+`, a first digit 1 to 9, up to 15 digits in all.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Prefix(String);
+
+/// Why a string is no prefix.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct InvalidPrefix;
+
+impl Prefix {
+    /// Parses the exact form.
+    pub fn parse(text: &str) -> Result<Self, InvalidPrefix> {
+        let digits = text.strip_prefix('+').ok_or(InvalidPrefix)?;
+        let well_formed = (1..=15).contains(&digits.len())
+            && digits.bytes().all(|b| b.is_ascii_digit())
+            && !digits.starts_with('0');
+        if well_formed { Ok(Self(digits.to_owned())) } else { Err(InvalidPrefix) }
+    }
+}
+
+/// Why we do not ring a number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Objection {
+    /// `destination_not_allowed`: not where the owner allows calls to.
+    Region,
+    /// `destination_premium`.
+    Premium,
+    /// `destination_blocked`.
+    Blocked(WhyBlocked),
+    /// `destination_self`: our own number, which would call itself for ever.
+    SelfCall,
+}
+
+/// Why a destination is blocked whatever is allowed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum WhyBlocked {
+    /// `CALL_BLOCKLIST`.
+    Blocklist,
+    /// An emergency or service number behind a country code.
+    Emergency,
+    /// A satellite, or a network of no country.
+    Satellite,
+    /// The caller pays more than for a call: shared cost, personal numbers, pagers.
+    SharedCost,
+}
+
+/// Whether `to` may be rung from `own`.
+///
+/// Twilio's test numbers always may. Otherwise the first objection counts, and they are asked in the
+/// order of how little the owner could do about them: our own number, the owner's blocklist, what the
+/// number is, and last where it is, which a setting changes. So nobody is told to allow a region whose
+/// number would be refused even then.
+pub fn judge(
+    to: &E164,
+    own: &E164,
+    allowed: &Allowed,
+    blocklist: &[E164],
+) -> Result<(), Objection> {
+    let kind = Destination::of(to).kind;
+    if kind == Kind::TwilioTest {
+        return Ok(());
+    }
+    let digits = dialled(to);
+    if digits == dialled(own) {
+        return Err(Objection::SelfCall);
+    }
+    if blocklist.iter().any(|blocked| digits == dialled(blocked)) {
+        return Err(Objection::Blocked(WhyBlocked::Blocklist));
+    }
+    match kind {
+        Kind::Premium => return Err(Objection::Premium),
+        Kind::Satellite => return Err(Objection::Blocked(WhyBlocked::Satellite)),
+        Kind::Emergency => return Err(Objection::Blocked(WhyBlocked::Emergency)),
+        Kind::SharedCost | Kind::Personal | Kind::Pager => {
+            return Err(Objection::Blocked(WhyBlocked::SharedCost));
+        }
+        Kind::Ordinary | Kind::TollFree | Kind::TwilioTest => {}
+    }
+    if allowed.admits(to) { Ok(()) } else { Err(Objection::Region) }
+}
+
+#[cfg(test)]
+mod tests;

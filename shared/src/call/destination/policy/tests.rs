@@ -1,0 +1,103 @@
+use super::*;
+
+const OWN: &str = "+12125550100";
+
+fn number(text: &str) -> E164 {
+    E164::parse(text).unwrap()
+}
+
+fn by_default(to: &str, own: &str) -> Result<(), Objection> {
+    let own = number(own);
+    judge(&number(to), &own, &Allowed::default_for(&own), &[])
+}
+
+fn with_prefixes(to: &str, prefixes: &[&str]) -> Result<(), Objection> {
+    let prefixes = prefixes.iter().map(|prefix| Prefix::parse(prefix).unwrap()).collect();
+    judge(&number(to), &number(OWN), &Allowed::Prefixes(prefixes), &[])
+}
+
+#[test]
+fn from_the_united_states_or_canada_both_may_be_called_and_the_caribbean_may_not() {
+    for own in [OWN, "+14165550100"] {
+        for to in ["+13105550123", "+16045550123", "+18005550123"] {
+            assert_eq!(by_default(to, own), Ok(()), "{to}");
+        }
+        for to in ["+18765550123", "+18095550123", "+17875550123", "+442079460123", "+80012345678"]
+        {
+            assert_eq!(by_default(to, own), Err(Objection::Region), "{to}");
+        }
+    }
+}
+
+#[test]
+fn from_elsewhere_our_own_region_may_be_called() {
+    assert_eq!(by_default("+442079460123", "+442079460100"), Ok(()));
+    assert_eq!(by_default("+441481960123", "+442079460100"), Err(Objection::Region));
+    assert_eq!(by_default("+12425550123", "+12425550100"), Ok(()));
+    assert_eq!(by_default("+12125550123", "+12425550100"), Err(Objection::Region));
+}
+
+#[test]
+fn from_a_number_of_no_region_nothing_is_allowed_until_the_owner_says_what() {
+    assert_eq!(by_default("+12125550123", "+99912345678"), Err(Objection::Region));
+}
+
+#[test]
+fn prefixes_replace_the_default_and_are_taken_literally() {
+    assert_eq!(with_prefixes("+442079460123", &["+1", "+44"]), Ok(()));
+    assert_eq!(with_prefixes("+18765550123", &["+1"]), Ok(()));
+    assert_eq!(with_prefixes("+4402079460123", &["+4420"]), Ok(()));
+    assert_eq!(with_prefixes("+13105550123", &["+1212"]), Err(Objection::Region));
+    assert_eq!(with_prefixes("+12125550123", &["+44"]), Err(Objection::Region));
+    assert_eq!(with_prefixes("+12125550123", &[]), Err(Objection::Region));
+}
+
+#[test]
+fn no_prefix_admits_what_costs_more_than_a_call() {
+    use WhyBlocked::{Emergency, Satellite, SharedCost};
+    let cases = [
+        ("+19005550123", Objection::Premium),
+        ("+979123456789", Objection::Premium),
+        ("+881612345678", Objection::Blocked(Satellite)),
+        ("+19115550123", Objection::Blocked(Emergency)),
+        ("+80812345678", Objection::Blocked(SharedCost)),
+        ("+447012345678", Objection::Blocked(SharedCost)),
+        ("+447640123456", Objection::Blocked(SharedCost)),
+    ];
+    for (to, objection) in cases {
+        assert_eq!(with_prefixes(to, &["+1", "+44", "+80", "+88", "+97"]), Err(objection), "{to}");
+        assert_eq!(by_default(to, OWN), Err(objection), "{to}");
+    }
+}
+
+#[test]
+fn our_own_number_and_the_blocklist_are_refused_however_they_are_spelled() {
+    let own = number("+442079460100");
+    let allowed = Allowed::default_for(&own);
+    let blocklist = [number("+442079460123")];
+    let ask = |to| judge(&number(to), &own, &allowed, &blocklist);
+    for to in ["+442079460100", "+4402079460100"] {
+        assert_eq!(ask(to), Err(Objection::SelfCall), "{to}");
+    }
+    for to in ["+442079460123", "+4402079460123"] {
+        assert_eq!(ask(to), Err(Objection::Blocked(WhyBlocked::Blocklist)), "{to}");
+    }
+    assert_eq!(ask("+442079460124"), Ok(()));
+}
+
+#[test]
+fn twilios_test_numbers_pass_whatever_is_set() {
+    let to = number("+15005550006");
+    let nothing = Allowed::Prefixes(Vec::new());
+    assert_eq!(judge(&to, &to, &nothing, std::slice::from_ref(&to)), Ok(()));
+}
+
+#[test]
+fn a_prefix_is_a_plus_a_nonzero_digit_and_at_most_fifteen_digits() {
+    for good in ["+1", "+44", "+1212555", "+123456789012345"] {
+        assert!(Prefix::parse(good).is_ok(), "{good}");
+    }
+    for bad in ["", "+", "1", "+0", "+1 212", "+1-212", "+1234567890123456", "*", "+1,+44", "+١"] {
+        assert_eq!(Prefix::parse(bad), Err(InvalidPrefix), "{bad}");
+    }
+}

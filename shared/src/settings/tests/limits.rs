@@ -1,0 +1,49 @@
+//! What bounds the bill, and whom we ring.
+
+#![cfg(feature = "sqlite")]
+
+use super::*;
+
+#[test]
+fn a_limit_is_a_number_in_its_range_and_has_a_default() {
+    let ranges = [
+        ("CALL_RATE_PER_CLIENT", "1", "1000"),
+        ("CALL_COOLDOWN_SECONDS", "0", "86400"),
+        ("CALL_MAX_PER_DESTINATION_PER_DAY", "1", "1000"),
+        ("CALL_MAX_CONCURRENT", "1", "5000"),
+        ("CALL_MAX_PER_DAY", "1", "10000000"),
+    ];
+    for (name, low, high) in ranges {
+        assert_taken(name, &["", " ", low, high]);
+        assert_refused(name, &["-1", "ten", "1.5", "10000001"]);
+    }
+    let limits = parse(&good()).limits;
+    let day = (limits.per_destination_per_day, limits.max_per_day);
+    assert_eq!((limits.rate_per_client, day, limits.max_concurrent), (10, (5, 200), 10));
+    assert_eq!((limits.cooldown.as_secs(), limits.paused), (30, false));
+}
+
+#[test]
+fn whom_we_ring_and_when_is_parsed_whole_or_refused() {
+    assert_taken("CALL_ALLOWED_PREFIXES", &["", "+1", "+1,+44", "+1 , +4420"]);
+    assert_refused("CALL_ALLOWED_PREFIXES", &["1", "+", "+0", "+1;+44", "+1,x"]);
+    assert_taken("CALL_BLOCKLIST", &["", "+12125550101", "+12125550101, +12125550102"]);
+    assert_refused("CALL_BLOCKLIST", &["911", "+12125550101;+12125550102"]);
+    assert_taken("CALL_QUIET_HOURS", &["", "21:00-08:00", " 00:00-23:59 "]);
+    assert_refused("CALL_QUIET_HOURS", &["21-8", "25:00-08:00", "21:00", "never"]);
+}
+
+#[test]
+fn only_0_and_false_leave_the_emergency_switch_off() {
+    let paused = |value: &str| {
+        let mut vars = good();
+        vars.insert("CALL_PAUSED", value.to_owned());
+        parse(&vars).limits.paused
+    };
+    for value in ["off", "no", "1", "true", "yes"] {
+        assert!(paused(value), "{value}");
+    }
+    for value in ["", " ", "0", "false", "False"] {
+        assert!(!paused(value), "{value}");
+    }
+}

@@ -1,0 +1,127 @@
+//! What a scenario is played against.
+
+use std::fmt;
+use std::net::SocketAddr;
+
+use simulators::{Config, Pace, Simulators};
+use stores::Folder;
+use tokio::net::TcpListener;
+
+use crate::vercel::Functions;
+use crate::wire::Server;
+
+/// What everybody who dials and reads shows.
+pub(crate) const TOKEN: &str = "a-token-of-sixteen";
+
+/// All chance is the same everywhere, so that differences are the hosts' own.
+pub(crate) const SEED: u64 = 4;
+
+/// A deployed application as its callers see it.
+pub struct Site {
+    /// Whose results these are.
+    pub name: &'static str,
+    /// Where it listens: `NEXT_PUBLIC_APP_URL` is `http://` and this.
+    pub address: SocketAddr,
+    /// Twilio and ElevenLabs.
+    pub simulators: Simulators,
+    /// Where they listen, below `/simulated`.
+    pub simulated: SocketAddr,
+    /// Whether the files of `public/` are served too, a spoken apology among them.
+    pub serves_files: bool,
+    /// A name in `Host` that is not the app's, and that whoever stands in front lets pass.
+    pub foreign_host: &'static str,
+}
+
+impl fmt::Debug for Site {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Site").field("name", &self.name).field("address", &self.address).finish()
+    }
+}
+
+/// A site and everything that keeps it running.
+pub struct Deployment {
+    /// As its callers see it.
+    pub site: Site,
+    /// Those that are told to end before they are ended.
+    pub(crate) functions: Functions,
+    /// Servers, processes and folders, which end with it.
+    pub(crate) _running: Box<dyn Send>,
+}
+
+impl Deployment {
+    /// Ends it as its host would, and makes sure that every function goes in peace.
+    pub async fn stop(self) {
+        for function in self.functions.values() {
+            function.stop().await;
+        }
+    }
+}
+
+/// What stands around deployed functions: the other sides, a store, and a folder for logs.
+#[derive(Debug)]
+pub(crate) struct World {
+    _simulators: Server,
+    pub(crate) store: stores::Running,
+    pub(crate) folder: Folder,
+}
+
+impl World {
+    /// The simulators on a port of their own, for functions that will answer at `app`.
+    pub(crate) async fn start(
+        name: &'static str,
+        app: SocketAddr,
+        store: stores::Running,
+    ) -> (Site, Self) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let simulated = listener.local_addr().unwrap();
+        let simulators = Simulators::new(Config {
+            account_sid: local::SIMULATED_ACCOUNT_SID.to_owned(),
+            auth_token: local::SIMULATED_AUTH_TOKEN.to_owned(),
+            api_key: None,
+            phone_number: local::SIMULATED_PHONE_NUMBER.to_owned(),
+            agent_id: local::SIMULATED_AGENT_ID.to_owned(),
+            xi_api_key: local::SIMULATED_API_KEY.to_owned(),
+            base_url: format!("http://{simulated}/simulated"),
+            pace: Pace::Instant,
+            seed: SEED,
+        });
+        let router = axum::Router::new().nest("/simulated", simulators.router());
+        let server = Server::serve(listener, router);
+        let site = Site {
+            name,
+            address: app,
+            simulators,
+            simulated,
+            // An API Gateway has nothing but the functions behind it.
+            serves_files: name != "lambda",
+            foreign_host: "evil.example",
+        };
+        (site, Self { _simulators: server, store, folder: Folder::new() })
+    }
+}
+
+impl Site {
+    /// The variables of its functions, without the store's.
+    pub(crate) fn settings(&self) -> Vec<(&'static str, String)> {
+        let simulated = format!("http://{}/simulated", self.simulated);
+        vec![
+            ("ELEVENLABS_AGENT_ID", local::SIMULATED_AGENT_ID.to_owned()),
+            ("ELEVENLABS_API_KEY", local::SIMULATED_API_KEY.to_owned()),
+            ("ELEVENLABS_API_URL", format!("{simulated}/elevenlabs")),
+            ("MAKE_CALL_TOKEN", TOKEN.to_owned()),
+            ("NEXT_PUBLIC_APP_URL", format!("http://{}", self.address)),
+            ("RECORD_CALLS", "true".to_owned()),
+            ("TWILIO_ACCOUNT_SID", local::SIMULATED_ACCOUNT_SID.to_owned()),
+            ("TWILIO_API_URL", format!("{simulated}/twilio")),
+            ("TWILIO_AUTH_TOKEN", local::SIMULATED_AUTH_TOKEN.to_owned()),
+            ("TWILIO_PHONE_NUMBER", local::SIMULATED_PHONE_NUMBER.to_owned()),
+        ]
+    }
+}
+
+/// A port of its own for whoever stands in front, known before anybody answers there.
+pub(crate) async fn front() -> (TcpListener, SocketAddr) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    (listener, address)
+}

@@ -1,0 +1,59 @@
+//! `vercel dev --local`: Vercel's own router, which builds what is asked for and starts a process of
+//! its own for each request.
+
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use stores::{Backend, free_port};
+use tokio::process::Command;
+
+use crate::deployment::{Deployment, World, front};
+use crate::parts::part;
+use crate::process::Process;
+
+use super::{Functions, redis_url};
+
+/// The first start looks around in the project.
+const READY: Duration = Duration::from_secs(120);
+
+/// Its builder needs cargo and node, and says nothing useful where it does not find them.
+const INHERITED: [&str; 6] =
+    ["CARGO_HOME", "CARGO_TARGET_DIR", "HOME", "PATH", "RUSTUP_HOME", "RUSTUP_TOOLCHAIN"];
+
+impl Deployment {
+    /// `None` if a part is missing: `HOSTS_VERCEL`, a copy of the repository; `HOSTS_VERCEL_CLI`, the
+    /// program; or redis-server.
+    pub async fn vercel_dev() -> Option<Self> {
+        let project = part("HOSTS_VERCEL")?;
+        let program = part("HOSTS_VERCEL_CLI")?;
+        let store = Backend::RedisTcp.start_or_skip()?;
+        // It binds by itself, so the port is free only as far as anybody knows.
+        let (_, address) = front().await;
+        let (site, world) = World::start("vercel dev", address, store).await;
+        let mut settings = site.settings();
+        settings.push(("STORE_URL", redis_url(&world.store.space())));
+        settings.push(("VERCEL_TELEMETRY_DISABLED", "1".to_owned()));
+        for name in INHERITED {
+            settings.extend(std::env::var(name).map(|value| (name, value)));
+        }
+        let mut command = Command::new(program);
+        command.args(["dev", "--local", "--yes", "--listen", &address.to_string()]);
+        for queue in ["--queue-port", "--schedules-port", "--runtime-cache-port"] {
+            command.args([queue, &free_port().to_string()]);
+        }
+        let log = world.folder.path().join("vercel-dev");
+        let process = start(command.current_dir(&project), &settings, &log).await;
+        Some(Self { site, functions: Functions::default(), _running: Box::new((process, world)) })
+    }
+}
+
+async fn start(command: &mut Command, settings: &[(&str, String)], log: &Path) -> Process {
+    let mut process = Process::start(command, settings, log);
+    let deadline = Instant::now() + READY;
+    while !process.said().contains("Ready!") {
+        assert!(process.ended().is_none(), "vercel dev has ended: {}", process.said());
+        assert!(Instant::now() < deadline, "vercel dev is not ready: {}", process.said());
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    process
+}

@@ -1,0 +1,36 @@
+"""Twilio's Python SDK judges requests: one JSON object a line in; `1`, `0` or `!` (it raised) a line out."""
+
+import json
+import sys
+from urllib.parse import parse_qsl
+
+from twilio.request_validator import RequestValidator
+
+
+class Parameters(dict):
+    """What a web framework hands to the SDK: several values under one name."""
+
+    def __init__(self, pairs):
+        super().__init__()
+        for name, value in pairs:
+            self.setdefault(name, []).append(value)
+
+    def getlist(self, name):
+        return self[name]
+
+
+def verdict(request):
+    body = request["body"]
+    if request["is_form"]:
+        body = Parameters(parse_qsl(body, keep_blank_values=True))
+    try:
+        tokens = request["tokens"]
+        validators = map(RequestValidator, tokens)
+        valid = any([it.validate(request["url"], body, request["signature"]) for it in validators])
+        return "1" if valid else "0"
+    except Exception:
+        return "!"
+
+
+for line in sys.stdin:
+    print(verdict(json.loads(line)))

@@ -1,0 +1,63 @@
+//! Whom we ring and when: every refusal over HTTP, and that it leaves nothing behind.
+
+use serde_json::json;
+use shared::endpoint::MakeCall;
+
+use crate::bench::{ANSWERS, Bench, ask, dial_request};
+
+/// What a dial to a number is answered with these variables.
+async fn answer(bench: &Bench, pairs: &[(&str, &str)], to: &str) -> (u16, String) {
+    let app = bench.function(pairs, None);
+    let request = dial_request(&bench.base, &json!({ "to": to }));
+    let (status, body, _) = ask(MakeCall, &app, request).await;
+    (status, body["reason"].as_str().unwrap_or_default().to_owned())
+}
+
+#[tokio::test]
+async fn numbers_that_cost_more_or_are_nobodys_are_refused_and_nothing_is_written() {
+    let bench = Bench::new().await;
+    let refused = [
+        ("+18765550100", "destination_not_allowed"),
+        ("+442071838750", "destination_not_allowed"),
+        ("+19005550100", "destination_premium"),
+        ("+881612345678", "destination_blocked"),
+        ("+19115550100", "destination_blocked"),
+        (local::SIMULATED_PHONE_NUMBER, "destination_self"),
+    ];
+    for (to, reason) in refused {
+        assert_eq!(answer(&bench, &[], to).await, (403, reason.to_owned()), "{to}");
+    }
+    let blocklist = [("CALL_BLOCKLIST", "+12125550199, +12125550123")];
+    assert_eq!(answer(&bench, &blocklist, ANSWERS).await.1, "destination_blocked");
+    assert_eq!(bench.status("").await.1["calls"], json!([]));
+    assert_eq!(bench.twilio.calls_attempted(), 0);
+    // Nothing was counted either: the number may be rung at once.
+    assert_eq!(answer(&bench, &[], ANSWERS).await.0, 200);
+}
+
+#[tokio::test]
+async fn our_own_region_is_rung_and_what_the_owner_allows_beyond() {
+    let bench = Bench::new().await;
+    for to in ["+12125550124", "+14165550100", "+15005550006"] {
+        assert_ne!(answer(&bench, &[], to).await.0, 403, "{to}");
+    }
+    let allowed = [("CALL_ALLOWED_PREFIXES", "+44,+1212")];
+    assert_eq!(answer(&bench, &allowed, "+442071838750").await.0, 200);
+    assert_eq!(answer(&bench, &allowed, "+14165550101").await.1, "destination_not_allowed");
+    assert_eq!(answer(&bench, &allowed, "+449098790000").await.1, "destination_premium");
+}
+
+/// Nine in the evening in New York is six in Los Angeles.
+#[tokio::test]
+async fn nobody_is_rung_at_night_where_they_live() {
+    let bench = Bench::new().await;
+    let quiet = [("CALL_QUIET_HOURS", "21:00-08:00")];
+    let app = bench.function_at("2026-11-23T02:00:00Z", &quiet);
+    let new_york = dial_request(&bench.base, &json!({ "to": ANSWERS }));
+    let (status, body, response) = ask(MakeCall, &app, new_york).await;
+    assert_eq!((status, &body["reason"]), (451, &json!("quiet_hours")), "{body}");
+    assert_eq!(response.headers()["retry-after"], (11 * 3600).to_string());
+    assert_eq!(bench.twilio.calls_attempted(), 0);
+    let los_angeles = dial_request(&bench.base, &json!({ "to": "+12135550123" }));
+    assert_eq!(ask(MakeCall, &app, los_angeles).await.0, 200);
+}
