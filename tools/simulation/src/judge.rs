@@ -182,11 +182,14 @@ fn ends(world: &World, ledger: &Ledger, call: &RealCall, is_over: bool) {
     if number > 1 || (must_be_told && number == 0) {
         world.violation(format!("{sid}: {number} deliveries were told of the end"));
     }
-    // Whoever could free it had no trouble, and nobody took it again.
-    let is_untroubled = is_answered
-        && !ledger.unfreed.contains(call_id)
-        && !Invocation::is(&call.invocation.store_failed);
-    if is_over && is_untroubled && world.model.holds_slot(&call.call_id) {
+    // Every end that was acknowledged frees the slot, if the store let it and no late copy took it again.
+    let has_ended = call.acknowledged.iter().any(|key| {
+        let status = key.rsplit('#').next().unwrap_or_default();
+        ["completed", "busy", "failed", "no-answer"].contains(&status)
+    });
+    let is_untroubled =
+        !ledger.unfreed.contains(call_id) && !Invocation::is(&call.invocation.store_failed);
+    if has_ended && is_untroubled && world.model.holds_slot(&call.call_id) {
         world.violation(format!("{sid} is over and holds its slot"));
     }
 }
