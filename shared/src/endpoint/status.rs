@@ -7,7 +7,7 @@ use http::{Method, Request, Response, StatusCode};
 use serde::Serialize;
 use tracing::{error, info, warn};
 
-use crate::call::{CallId, CallRef, CallSid, Observation};
+use crate::call::{CallId, CallRef, CallSid, Fact, Observation};
 use crate::store::{Lookup, Nonce, Record, StoreError, timely};
 use crate::twilio::{Form, status_callback};
 
@@ -79,9 +79,12 @@ pub(super) async fn observe(
     if observed.ended_the_call(seen) {
         let (call_sid, call_id) = names(call);
         info!(callSid = call_sid, callId = call_id, event = seen.key(), "call ended");
-        if let Some(call_id) = call.call_id().or(observed.before.call_id.as_ref()) {
-            free_slot(app, call_id).await;
-        }
+    }
+    // Not only the delivery that saw the transition: its reply may be lost, and of two different ends
+    // a repeated write cannot tell which was first. Freeing is idempotent, so every end frees.
+    let is_end = matches!(&seen.fact, Fact::Status(event) if event.status.is_terminal());
+    if is_end && let Some(call_id) = call.call_id().or(observed.before.call_id.as_ref()) {
+        free_slot(app, call_id).await;
     }
     Ok(empty(StatusCode::NO_CONTENT))
 }

@@ -1,0 +1,274 @@
+//! Six bugs that a store like this invites, each one as somebody might write it in good faith. None
+//! of this is in the shipped crates: a wrapper does it, at the port.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use shared::call::{CallId, CallRef, CallSid, Intent, Observation, Timestamp};
+use shared::store::{
+    Answers, Calls, Claim, Dials, KeyClaim, KeyRow, Keys, Limits, Lookup, Nonce, Observations,
+    Observed, Record, StoreFuture, Taken, Window,
+};
+use tokio::time::{Instant, sleep};
+
+use crate::model::Model;
+use crate::world::lock;
+
+/// One way to get it wrong.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Bug {
+    /// The key is looked at before the dial and claimed after it.
+    ClaimAfterDial,
+    /// A dial whose outcome is not known gives its key back.
+    ReleaseAfterAmbiguous,
+    /// Whether a write ended the call is read after the write.
+    TransitionFromRead,
+    /// A slot is held until somebody frees it.
+    LeaseWithoutExpiry,
+    /// Whoever claims a call while the first takes long becomes the first too.
+    SecondRegistration,
+    /// The daily counter is read, and then written.
+    ReadThenWrite,
+}
+
+impl Bug {
+    /// All of them.
+    pub const ALL: [Self; 6] = [
+        Self::ClaimAfterDial,
+        Self::ReleaseAfterAmbiguous,
+        Self::TransitionFromRead,
+        Self::LeaseWithoutExpiry,
+        Self::SecondRegistration,
+        Self::ReadThenWrite,
+    ];
+
+    /// The word for the command line.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::ClaimAfterDial => "claim-after-dial",
+            Self::ReleaseAfterAmbiguous => "release-after-ambiguous",
+            Self::TransitionFromRead => "transition-from-read",
+            Self::LeaseWithoutExpiry => "lease-without-expiry",
+            Self::SecondRegistration => "second-registration",
+            Self::ReadThenWrite => "read-then-write",
+        }
+    }
+
+    /// The bug of that name.
+    #[must_use]
+    pub fn parse(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|bug| bug.name() == name)
+    }
+}
+
+impl fmt::Display for Bug {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// The model, and what is wrong with it.
+pub(crate) struct Bugged {
+    model: Arc<Model>,
+    bug: Option<Bug>,
+    /// Claims that come after their dial.
+    late: Mutex<Vec<(KeyClaim, Timestamp)>>,
+    /// When each call was first claimed.
+    claimed: Mutex<BTreeMap<String, Instant>>,
+}
+
+/// Between a read and the write that follows it, others get their turn.
+const BETWEEN: Duration = Duration::from_millis(3);
+
+/// A first claimer who takes longer than this is taken for dead.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+const YEARS: Duration = Duration::from_secs(10 * 365 * 86_400);
+
+impl Bugged {
+    pub(crate) fn new(model: Arc<Model>, bug: Option<Bug>) -> Self {
+        Self { model, bug, late: Mutex::default(), claimed: Mutex::default() }
+    }
+
+    fn has(&self, bug: Bug) -> bool {
+        self.bug == Some(bug)
+    }
+
+    /// The dial is over, so now the key is claimed.
+    async fn claim_late(&self, call: &CallRef) {
+        let mut mine = Vec::new();
+        lock(&self.late).retain(|late| {
+            let is_mine = call.call_id() == Some(&late.0.call_id);
+            if is_mine {
+                mine.push(late.clone());
+            }
+            !is_mine
+        });
+        for (claim, now) in mine {
+            let _ = self.model.claim_key(&claim, now).await;
+        }
+    }
+}
+
+fn by(call: &CallRef) -> Option<Lookup> {
+    match (call.call_sid(), call.call_id()) {
+        (Some(sid), _) => Some(Lookup::CallSid(sid.clone())),
+        (None, id) => id.cloned().map(Lookup::CallId),
+    }
+}
+
+impl Dials for Bugged {
+    fn begin<'a>(&'a self, intent: &'a Intent, now: Timestamp) -> StoreFuture<'a, ()> {
+        self.model.begin(intent, now)
+    }
+}
+
+impl Observations for Bugged {
+    fn observe<'a>(
+        &'a self,
+        call: &'a CallRef,
+        seen: &'a Observation,
+        delivery: &'a Nonce,
+        now: Timestamp,
+    ) -> StoreFuture<'a, Observed> {
+        Box::pin(async move {
+            self.claim_late(call).await;
+            let observed = self.model.observe(call, seen, delivery, now).await?;
+            if !self.has(Bug::TransitionFromRead) {
+                return Ok(observed);
+            }
+            sleep(BETWEEN).await;
+            let mut before = by(call).and_then(|by| self.model.peek(&by, now)).unwrap_or_default();
+            before.observations.retain(|known| known.key() != seen.key());
+            Ok(Observed { before, is_new: observed.is_new })
+        })
+    }
+}
+
+impl Calls for Bugged {
+    fn load<'a>(&'a self, by: &'a Lookup, now: Timestamp) -> StoreFuture<'a, Option<Record>> {
+        self.model.load(by, now)
+    }
+
+    fn recent(&self, limit: u32, now: Timestamp) -> StoreFuture<'_, Vec<Record>> {
+        self.model.recent(limit, now)
+    }
+}
+
+impl Answers for Bugged {
+    fn claim<'a>(
+        &'a self,
+        call: &'a CallRef,
+        nonce: &'a Nonce,
+        now: Timestamp,
+    ) -> StoreFuture<'a, Claim> {
+        Box::pin(async move {
+            let claim = self.model.claim(call, nonce, now).await?;
+            let name = call.call_sid().map_or("", CallSid::as_str).to_owned();
+            let first = *lock(&self.claimed).entry(name).or_insert_with(Instant::now);
+            let is_slow = first.elapsed() > PATIENCE;
+            if self.has(Bug::SecondRegistration) && is_slow && claim == Claim::Pending {
+                let record = by(call).and_then(|by| self.model.peek(&by, now));
+                return Ok(Claim::First(record.unwrap_or_default()));
+            }
+            Ok(claim)
+        })
+    }
+
+    fn answer<'a>(
+        &'a self,
+        call: &'a CallRef,
+        twiml: &'a str,
+        seen: &'a Observation,
+        now: Timestamp,
+    ) -> StoreFuture<'a, ()> {
+        self.model.answer(call, twiml, seen, now)
+    }
+}
+
+impl Keys for Bugged {
+    fn claim_key<'a>(&'a self, claim: &'a KeyClaim, now: Timestamp) -> StoreFuture<'a, KeyRow> {
+        if !self.has(Bug::ClaimAfterDial) {
+            return self.model.claim_key(claim, now);
+        }
+        Box::pin(async move {
+            let mine = KeyRow { claim: claim.clone(), claimed_at: now, is_unknown: false };
+            Ok(self.model.peek_key(&claim.key, now).unwrap_or_else(|| {
+                lock(&self.late).push((claim.clone(), now));
+                mine
+            }))
+        })
+    }
+
+    fn doubt_key<'a>(&'a self, claim: &'a KeyClaim, now: Timestamp) -> StoreFuture<'a, ()> {
+        if self.has(Bug::ReleaseAfterAmbiguous) {
+            return self.model.release_key(claim);
+        }
+        self.model.doubt_key(claim, now)
+    }
+
+    fn release_key<'a>(&'a self, claim: &'a KeyClaim) -> StoreFuture<'a, ()> {
+        self.model.release_key(claim)
+    }
+}
+
+impl Limits for Bugged {
+    fn take_window<'a>(
+        &'a self,
+        name: &'a str,
+        window: Window,
+        entry: &'a Nonce,
+        now: Timestamp,
+    ) -> StoreFuture<'a, Taken> {
+        self.model.take_window(name, window, entry, now)
+    }
+
+    fn give_window_back<'a>(
+        &'a self,
+        name: &'a str,
+        window: Window,
+        entry: &'a Nonce,
+    ) -> StoreFuture<'a, ()> {
+        self.model.give_window_back(name, window, entry)
+    }
+
+    fn take_slot<'a>(
+        &'a self,
+        call_id: &'a CallId,
+        limit: u32,
+        lease_end: Timestamp,
+        now: Timestamp,
+    ) -> StoreFuture<'a, Taken> {
+        let is_endless = self.has(Bug::LeaseWithoutExpiry);
+        let lease_end = if is_endless { lease_end.plus(YEARS) } else { lease_end };
+        self.model.take_slot(call_id, limit, lease_end, now)
+    }
+
+    fn free_slot<'a>(&'a self, call_id: &'a CallId) -> StoreFuture<'a, ()> {
+        self.model.free_slot(call_id)
+    }
+
+    fn count<'a>(
+        &'a self,
+        counter: &'a str,
+        limit: u32,
+        expires_at: Timestamp,
+        now: Timestamp,
+    ) -> StoreFuture<'a, Taken> {
+        if !self.has(Bug::ReadThenWrite) {
+            return self.model.count(counter, limit, expires_at, now);
+        }
+        Box::pin(async move {
+            let counted = self.model.counted(counter, now);
+            sleep(BETWEEN).await;
+            if counted >= limit {
+                return Ok(Taken::No { free_at: expires_at });
+            }
+            self.model.set_counter(counter, counted + 1, expires_at);
+            Ok(Taken::Yes)
+        })
+    }
+}

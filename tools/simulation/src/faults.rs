@@ -1,0 +1,324 @@
+//! The way to the store and back: delays, lost replies, the client's repetitions, late copies, old
+//! reads, outages. Once sent, a write arrives whether or not anybody still waits for its reply.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use shared::call::{CallId, CallRef, Intent, Observation, Timestamp};
+use shared::store::{
+    Answers, Calls, Claim, Dials, KeyClaim, KeyRow, Keys, Limits, Lookup, Nonce, Observations,
+    Observed, Record, Store, StoreError, StoreFuture, Taken, Window,
+};
+use tokio::time::sleep;
+
+use crate::bugs::Bugged;
+use crate::ledger::{Invocation, current};
+use crate::world::{World, lock};
+
+/// The store as an instance reaches it.
+pub(crate) struct Remote {
+    world: Arc<World>,
+    inner: Arc<dyn Store>,
+}
+
+/// What becomes of one operation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Fate {
+    /// It takes milliseconds.
+    Fine,
+    /// The way there takes seconds.
+    SlowThere,
+    /// The way back takes seconds.
+    SlowBack,
+    /// It never arrives.
+    NotWritten,
+    /// It never arrives, and nobody says so for seconds.
+    Hangs,
+    /// It is written, and the reply is lost.
+    ReplyLost,
+    /// The reply is lost, and the client sends it again.
+    Repeated,
+    /// The client sends it again, and the first copy arrives long after.
+    LateCopy,
+}
+
+const FAULTS: [(Fate, &str); 5] = [
+    (Fate::NotWritten, "fault: store error before the write"),
+    (Fate::Hangs, "fault: store hangs"),
+    (Fate::ReplyLost, "fault: store reply lost"),
+    (Fate::Repeated, "fault: store operation repeated"),
+    (Fate::LateCopy, "fault: store operation repeated, first copy late"),
+];
+
+const SLOWNESS: [(Fate, &str); 2] =
+    [(Fate::SlowThere, "fault: store slow"), (Fate::SlowBack, "fault: store reply slow")];
+
+/// Somebody waits for a reply. Whoever stops waiting, and be it by dying, knows nothing.
+struct Waiting {
+    world: Arc<World>,
+    invocation: Option<Arc<Invocation>>,
+    operation: &'static str,
+    call: Option<String>,
+    is_answered: bool,
+}
+
+impl Drop for Waiting {
+    fn drop(&mut self) {
+        if self.is_answered {
+            return;
+        }
+        self.world.trace(|| format!("    store: {} was not answered", self.operation));
+        if let Some(invocation) = &self.invocation {
+            Invocation::set(&invocation.store_failed);
+            if self.operation == "claim" {
+                Invocation::set(&invocation.claim_failed);
+            }
+        }
+        if let Some(call) = self.call.take() {
+            let mut ledger = lock(&self.world.ledger);
+            let list = if self.operation == "observe" {
+                &mut ledger.unanswered
+            } else {
+                &mut ledger.unfreed
+            };
+            list.insert(call);
+        }
+    }
+}
+
+impl Remote {
+    pub(crate) fn new(world: &Arc<World>) -> Arc<Self> {
+        let inner = Arc::new(Bugged::new(Arc::clone(&world.model), world.bug));
+        Arc::new(Self { world: Arc::clone(world), inner })
+    }
+
+    fn fate(&self, operation: &'static str) -> Fate {
+        let (world, plan) = (&self.world, &self.world.plan);
+        let fate = if world.is_down() {
+            Some((world.throw(|dice| dice.pick(&[Fate::NotWritten, Fate::Hangs])), "down"))
+        } else if world.strikes(plan.store_faults) {
+            Some(world.throw(|dice| dice.pick(&FAULTS)))
+        } else if world.strikes(plan.store_slowness) {
+            Some(world.throw(|dice| dice.pick(&SLOWNESS)))
+        } else {
+            None
+        };
+        let Some((fate, name)) = fate else { return Fate::Fine };
+        world.trace(|| format!("    store: {operation} meets {fate:?}"));
+        if name != "down" {
+            world.count(name);
+        }
+        fate
+    }
+
+    /// Sends one operation. `run` is the operation itself, as often as it arrives.
+    fn send<'a, T: Send + 'static>(
+        &'a self,
+        operation: &'static str,
+        call: Option<String>,
+        run: impl Fn() -> StoreFuture<'static, T> + Send + Sync + 'static,
+    ) -> StoreFuture<'a, T> {
+        Box::pin(async move {
+            let world = Arc::clone(&self.world);
+            world.count("store operations");
+            let invocation = current();
+            let mut waiting = Waiting {
+                world: Arc::clone(&world),
+                invocation: invocation.clone(),
+                operation,
+                call,
+                is_answered: false,
+            };
+            let fate = self.fate(operation);
+            if fate == Fate::Repeated {
+                lock(&world.ledger).repeated.extend(waiting.call.clone());
+            }
+            if fate == Fate::LateCopy
+                && let Some(invocation) = &invocation
+            {
+                Invocation::set(&invocation.store_failed);
+            }
+            let sent = tokio::spawn(carry(world, fate, run));
+            let reply = sent.await.unwrap_or_else(|error| Err(StoreError::new(error)));
+            waiting.is_answered = reply.is_ok();
+            reply
+        })
+    }
+}
+
+async fn carry<T: Send + 'static>(
+    world: Arc<World>,
+    fate: Fate,
+    run: impl Fn() -> StoreFuture<'static, T> + Send + Sync + 'static,
+) -> Result<T, StoreError> {
+    let there = if fate == Fate::SlowThere { (500, 6000) } else { (0, 4) };
+    let back = if fate == Fate::SlowBack { (500, 6000) } else { (0, 4) };
+    world.pause(there.0, there.1).await;
+    match fate {
+        Fate::NotWritten => return Err(StoreError::new("refused")),
+        Fate::Hangs => {
+            sleep(Duration::from_secs(20)).await;
+            return Err(StoreError::new("no answer"));
+        }
+        Fate::LateCopy => {
+            let reply = run().await;
+            let late = world.throw(|dice| dice.between(100, 40_000));
+            tokio::spawn(async move {
+                sleep(Duration::from_millis(late)).await;
+                let _ = run().await;
+            });
+            return reply;
+        }
+        _ => {}
+    }
+    let mut reply = run().await;
+    if fate == Fate::Repeated {
+        world.pause(20, 800).await;
+        reply = run().await;
+    }
+    world.pause(back.0, back.1).await;
+    if fate == Fate::ReplyLost { Err(StoreError::new("reset by peer")) } else { reply }
+}
+
+/// Methods that own what they are given, so that it can outlive whoever gave it.
+macro_rules! remote {
+    (@type $life:lifetime lent $type:ty) => { &$life $type };
+    (@type $life:lifetime kept $type:ty) => { $type };
+    (@own lent $argument:ident) => { $argument.to_owned() };
+    (@own kept $argument:ident) => { $argument };
+    (@lend lent $argument:ident) => { &$argument };
+    (@lend kept $argument:ident) => { $argument };
+    ($($name:ident<$life:lifetime>($($how:ident $argument:ident: $type:ty),*) -> $answer:ty;)*) => {
+        $(fn $name<$life>(
+            &$life self,
+            $($argument: remote!(@type $life $how $type)),*
+        ) -> StoreFuture<$life, $answer> {
+            $(let $argument = remote!(@own $how $argument);)*
+            let inner = Arc::clone(&self.inner);
+            self.send(stringify!($name), None, move || {
+                let inner = Arc::clone(&inner);
+                $(let $argument = $argument.clone();)*
+                Box::pin(async move { inner.$name($(remote!(@lend $how $argument)),*).await })
+            })
+        })*
+    };
+}
+
+impl Dials for Remote {
+    remote! { begin<'a>(lent intent: Intent, kept now: Timestamp) -> (); }
+}
+
+impl Observations for Remote {
+    fn observe<'a>(
+        &'a self,
+        call: &'a CallRef,
+        seen: &'a Observation,
+        delivery: &'a Nonce,
+        now: Timestamp,
+    ) -> StoreFuture<'a, Observed> {
+        let inner = Arc::clone(&self.inner);
+        let given = Arc::new((call.clone(), seen.clone(), delivery.clone()));
+        let world = Arc::clone(&self.world);
+        let call_id = call.call_id().map(ToString::to_string);
+        let sent = self.send("observe", call_id, move || {
+            let (inner, given, world) = (Arc::clone(&inner), Arc::clone(&given), Arc::clone(&world));
+            Box::pin(async move {
+                let (call, seen, delivery) = &*given;
+                let observed = inner.observe(call, seen, delivery, now).await;
+                watch(&world, call);
+                observed
+            })
+        });
+        Box::pin(async move {
+            let observed = sent.await?;
+            if observed.ended_the_call(seen)
+                && let Some(call_id) = call.call_id()
+            {
+                self.world.trace(|| format!("    {} ended the call", seen.key()));
+                let ends = &mut lock(&self.world.ledger).ends;
+                let told = ends.entry(call_id.to_string()).or_default();
+                told.insert(delivery.as_str().to_owned());
+            }
+            Ok(observed)
+        })
+    }
+}
+
+/// What has ended must never read as going on again.
+fn watch(world: &World, call: &CallRef) {
+    let Some(call_id) = call.call_id() else { return };
+    let Some(record) = world.model.peek(&Lookup::CallId(call_id.clone()), world.now()) else {
+        return;
+    };
+    let (is_over, mut ledger) = (record.fold().is_over(), lock(&world.ledger));
+    if is_over {
+        ledger.over.insert(call_id.to_string());
+    } else if ledger.over.contains(call_id.as_str()) && world.plan.retention_days > 1 {
+        drop(ledger);
+        world.violation(format!("the end of call {call_id} was undone"));
+    }
+}
+
+impl Calls for Remote {
+    fn load<'a>(&'a self, by: &'a Lookup, now: Timestamp) -> StoreFuture<'a, Option<Record>> {
+        let (world, by) = (Arc::clone(&self.world), by.clone());
+        self.send("load", None, move || {
+            let is_old = world.plan.is_stale && world.strikes(400);
+            let writes = if is_old { world.throw(|dice| dice.between(1, 4)) } else { 0 };
+            if is_old {
+                world.count("fault: stale read");
+            }
+            let record = world.model.stale(&by, now, usize::try_from(writes).unwrap_or(0));
+            Box::pin(async move { Ok(record) })
+        })
+    }
+
+    fn recent(&self, limit: u32, now: Timestamp) -> StoreFuture<'_, Vec<Record>> {
+        let inner = Arc::clone(&self.inner);
+        self.send("recent", None, move || {
+            let inner = Arc::clone(&inner);
+            Box::pin(async move { inner.recent(limit, now).await })
+        })
+    }
+}
+
+impl Answers for Remote {
+    remote! {
+        claim<'a>(lent call: CallRef, lent nonce: Nonce, kept now: Timestamp) -> Claim;
+        answer<'a>(
+            lent call: CallRef, lent twiml: str, lent seen: Observation, kept now: Timestamp
+        ) -> ();
+    }
+}
+
+impl Keys for Remote {
+    remote! {
+        claim_key<'a>(lent claim: KeyClaim, kept now: Timestamp) -> KeyRow;
+        doubt_key<'a>(lent claim: KeyClaim, kept now: Timestamp) -> ();
+        release_key<'a>(lent claim: KeyClaim) -> ();
+    }
+}
+
+impl Limits for Remote {
+    fn free_slot<'a>(&'a self, call_id: &'a CallId) -> StoreFuture<'a, ()> {
+        let (inner, name, call_id) = (Arc::clone(&self.inner), call_id.to_string(), call_id.clone());
+        self.send("free_slot", Some(name), move || {
+            let (inner, call_id) = (Arc::clone(&inner), call_id.clone());
+            Box::pin(async move { inner.free_slot(&call_id).await })
+        })
+    }
+
+    remote! {
+        take_window<'a>(
+            lent name: str, kept window: Window, lent entry: Nonce, kept now: Timestamp
+        ) -> Taken;
+        give_window_back<'a>(lent name: str, kept window: Window, lent entry: Nonce) -> ();
+        take_slot<'a>(
+            lent call_id: CallId, kept limit: u32, kept lease_end: Timestamp, kept now: Timestamp
+        ) -> Taken;
+        count<'a>(
+            lent counter: str, kept limit: u32, kept expires_at: Timestamp, kept now: Timestamp
+        ) -> Taken;
+    }
+}
+

@@ -1,0 +1,30 @@
+//! The whole system from one seed: functions, store, Twilio, ElevenLabs, callers, and everything that
+//! goes wrong between them, in one thread and on a clock that only this program turns.
+//!
+//! A [seed](schedule::run) is a schedule: which faults there are, who dials when, which message is
+//! lost, doubled or late, which process dies at which await. The same seed gives the same schedule,
+//! to the last byte of its [trace](world::Verdict). After it everything calms down, and what the
+//! simulated Twilio saw is held against what was promised ([`judge`]).
+//!
+//! The functions are the shipped ones: `shared::endpoint` over `Http::over(.., Wire)` and a
+//! `dyn Store`. [`bugs`] breaks the store on purpose, to show that each kind of break is noticed.
+
+pub mod bugs;
+pub mod dice;
+mod elevenlabs;
+mod faults;
+mod functions;
+pub mod judge;
+mod ledger;
+mod model;
+mod plan;
+pub mod schedule;
+mod settle;
+mod twilio;
+mod users;
+mod wire;
+pub mod world;
+
+pub use bugs::Bug;
+pub use model::Model;
+pub use world::{Figures, Verdict};

@@ -1,0 +1,148 @@
+//! People and programs who dial: impatient, repetitive, sometimes confused.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{Request, Response};
+use serde_json::{Value, json};
+use shared::endpoint::{MakeCall, Reason, Status};
+use tokio::time::timeout;
+
+use crate::functions::{APP_URL, Functions, MAKE_CALL_TOKEN, from};
+use crate::ledger::{Dial, Invocation};
+use crate::world::{World, lock};
+
+/// What a caller was told.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Told {
+    pub(crate) status: u16,
+    /// The reason of a refusal, or the `callSid`.
+    pub(crate) word: String,
+}
+
+/// Somebody who wants to dial. The same key mostly means the same dial.
+pub(crate) fn wish(world: &World) -> Dial {
+    world.throw(|dice| {
+        let client = u8::try_from(dice.between(1, 2)).unwrap_or(1);
+        let number = dice.chance(650).then(|| dice.between(1, 4));
+        let what = number.filter(|_| !dice.chance(50)).unwrap_or_else(|| dice.below(40));
+        let one_of = |of: [u64; 3], what: u64| of[usize::try_from(what % 3).unwrap_or(0)];
+        Dial {
+            client,
+            key: number.map(|number| format!("key-{number}")),
+            to: format!("+1212555020{}", one_of([0, 1, 2], what)),
+            ring: one_of([5, 20, 60], what / 2),
+            limit: one_of([10, 60, 300], what / 3),
+            has_variables: what % 4 == 1,
+        }
+    })
+}
+
+/// Dials, and if the dial has a key, perhaps again and again.
+pub(crate) async fn insist(functions: Arc<Functions>, mut dial: Dial) {
+    let world = &functions.world;
+    for _ in 0..4 {
+        let patience = world.throw(|dice| {
+            if dice.chance(250) { dice.between(50, 6000) } else { 60_000 }
+        });
+        let asking = tokio::spawn(ask(Arc::clone(&functions), dial.clone(), functions.any()));
+        // Whoever hangs up changes nothing for the function.
+        if timeout(Duration::from_millis(patience), asking).await.is_err() {
+            world.count("callers who hung up");
+        }
+        if dial.key.is_none() || world.throw(|dice| dice.chance(350)) {
+            return;
+        }
+        if world.throw(|dice| dice.chance(60)) {
+            dial.limit += 1;
+        }
+        let longest = world.throw(|dice| dice.pick(&[0, 5, 1000, 20_000]));
+        world.pause(0, longest).await;
+    }
+}
+
+/// One request to make-call.
+pub(crate) async fn ask(functions: Arc<Functions>, dial: Dial, instance: usize) -> Option<Told> {
+    let world = &functions.world;
+    world.count("dials asked for");
+    let mut body = json!({"to": dial.to, "timeout": dial.ring, "timeLimit": dial.limit});
+    if dial.has_variables {
+        body["dynamicVariables"] = json!({"name": "Jane"});
+    }
+    let mut request = access(world, Request::post("/api/twilio/make-call"))
+        .header("content-type", "application/json");
+    if let Some(key) = &dial.key {
+        request = request.header("idempotency-key", key);
+    }
+    let request = from(dial.client, request.body(Bytes::from(body.to_string())).ok()?);
+    let arrived = world.elapsed();
+    let name = format!("dial {} key {:?} to {}", dial.client, dial.key, &dial.to[10..]);
+    world.trace(|| format!("{name} limit {} -> instance {instance}", dial.limit));
+    let dial = Some(dial);
+    let invocation = Arc::new(Invocation { arrived, dial, ..Invocation::default() });
+    lock(&world.ledger).dials.push(Arc::clone(&invocation));
+    let Ok(response) = functions.ask(MakeCall, instance, request, Arc::clone(&invocation)).await
+    else {
+        world.trace(|| format!("{name}: nobody answers"));
+        return None;
+    };
+    let told = understand(world, &response);
+    world.trace(|| format!("{name}: {} {}", told.status, told.word));
+    let word = if told.status == 200 { "placed" } else { &told.word };
+    world.count(&format!("answer: {} {word}", told.status));
+    *lock(&invocation.told) = Some((told.status, told.word.clone()));
+    Some(told)
+}
+
+/// Everything that is told must be something that was promised.
+fn understand(world: &World, response: &Response<Bytes>) -> Told {
+    let status = response.status();
+    let body: Value = serde_json::from_slice(response.body()).unwrap_or_default();
+    let field = |name: &str| body.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
+    if status == 200 {
+        let (call_sid, call_id) = (field("callSid"), field("callId"));
+        let calls = &lock(&world.ledger).calls;
+        let is_real = |call: &crate::ledger::RealCall| {
+            call.sid.as_str() == call_sid && call.call_id.as_str() == call_id
+        };
+        if !calls.iter().any(is_real) {
+            world.violation(format!("told of a call that is none: {call_sid} {call_id}"));
+        }
+        return Told { status: 200, word: call_sid };
+    }
+    let word = field("reason");
+    let known = |reason: &&Reason| reason.as_str() == word && reason.status() == status;
+    if !Reason::ALL.iter().any(|reason| known(&reason)) {
+        world.violation(format!("an answer that nobody documented: {status} {word}"));
+    }
+    if status == 429 && !response.headers().contains_key("retry-after") {
+        world.violation(format!("429 {word} without Retry-After"));
+    }
+    Told { status: status.as_u16(), word }
+}
+
+/// Somebody reads one call.
+pub(crate) async fn read(functions: &Arc<Functions>, query: &str) -> Option<(u16, Value)> {
+    let world = &functions.world;
+    let request = access(world, Request::get(format!("/api/twilio/status?{query}")));
+    let request = from(1, request.body(Bytes::new()).ok()?);
+    let invocation = Arc::new(Invocation { arrived: world.elapsed(), ..Invocation::default() });
+    world.count("reads");
+    let response = functions.ask(Status, functions.any(), request, invocation).await.ok()?;
+    let status = response.status().as_u16();
+    let body: Value = serde_json::from_slice(response.body()).unwrap_or_default();
+    world.trace(|| format!("read {query}: {status} {}", body["status"]));
+    if !matches!(status, 200 | 404 | 503) {
+        world.violation(format!("a read was answered {status}"));
+    }
+    Some((status, body))
+}
+
+fn access(world: &World, request: http::request::Builder) -> http::request::Builder {
+    if world.plan.with_token {
+        request.header("authorization", format!("Bearer {MAKE_CALL_TOKEN}"))
+    } else {
+        request.header("origin", APP_URL)
+    }
+}

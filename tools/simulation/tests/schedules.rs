@@ -1,0 +1,78 @@
+//! Everyday schedules: no promise broken, every bug noticed, every seed the same twice.
+
+use simulation::{Bug, Figures, schedule};
+
+/// What the everyday run plays; 100,000 and more by hand: see `docs/RELIABILITY.md`.
+const EVERYDAY: std::ops::Range<u64> = 1..301;
+
+/// Schedules in which each seeded bug must be noticed.
+const BOUND: u64 = 500;
+
+#[test]
+fn no_promise_is_broken_whatever_goes_wrong() {
+    let mut figures = Figures::new();
+    for seed in EVERYDAY {
+        let verdict = schedule::run(seed, None, false);
+        assert_eq!(verdict.violations, Vec::<String>::new(), "seed {seed}");
+        for (what, number) in verdict.figures {
+            *figures.entry(what).or_default() += number;
+        }
+    }
+    // A simulation in which nothing happens would pass as well.
+    for what in [
+        "calls created",
+        "conversations registered",
+        "callbacks acknowledged",
+        "callbacks repeated",
+        "requests killed",
+        "answer: 200 placed",
+        "answer: 409 idempotency_in_flight",
+        "answer: 409 idempotency_unknown_outcome",
+        "answer: 422 idempotency_key_reused",
+        "answer: 429 rate_limited",
+        "answer: 429 destination_cooldown",
+        "answer: 429 destination_daily_limit",
+        "answer: 429 concurrency_limit",
+        "answer: 429 daily_limit",
+        "answer: 502 twilio_unknown_outcome",
+        "answer: 503 store_unavailable",
+        "fault: store reply lost",
+        "fault: store operation repeated, first copy late",
+        "fault: stale read",
+        "fault: store outage",
+        "fault: clock set",
+        "fault: two ends of a call",
+    ] {
+        assert!(figures.contains_key(what), "{what}: never, in {figures:?}");
+    }
+}
+
+#[test]
+fn a_seed_is_one_schedule_to_the_last_line_of_its_trace() {
+    for seed in [1, 2, 3, 77, u64::MAX] {
+        let first = schedule::run(seed, None, true);
+        assert!(first.trace.len() > 20, "seed {seed} is empty");
+        assert_eq!(first, schedule::run(seed, None, true), "seed {seed}");
+    }
+}
+
+macro_rules! notices {
+    ($($test:ident: $bug:ident, $what:literal;)*) => {
+        $(#[test]
+        fn $test() {
+            let found = schedule::find(Bug::$bug, 1, BOUND);
+            let Some((seed, what)) = found else { panic!("not in {BOUND} schedules") };
+            assert!(what.contains($what), "seed {seed} noticed something else: {what}");
+            assert!(schedule::run(seed, None, false).violations.is_empty(), "seed {seed}");
+        })*
+    };
+}
+
+notices! {
+    a_claim_after_the_dial_is_noticed: ClaimAfterDial, "key-";
+    a_release_after_an_ambiguous_outcome_is_noticed: ReleaseAfterAmbiguous, "key-";
+    a_transition_read_after_the_write_is_noticed: TransitionFromRead, "told of the end";
+    a_lease_without_expiry_is_noticed: LeaseWithoutExpiry, "slots were free";
+    a_second_registration_after_a_slow_claim_is_noticed: SecondRegistration, "second conversation";
+    a_daily_counter_that_is_read_and_then_written_is_noticed: ReadThenWrite, "in one day";
+}
