@@ -30,10 +30,12 @@ pub enum CallStatus {
 }
 
 impl CallStatus {
-    /// Parses any word; an unknown one is kept, cut to 32 characters that are safe in a key.
+    /// Parses any word; an unknown one is kept, cut to 32 characters that are safe in a key. Cut
+    /// first: what is kept must read the same when it comes back from a store.
     #[must_use]
     pub fn parse(word: &str) -> Self {
-        match word {
+        let word = key_safe(word, 32);
+        match word.as_str() {
             "busy" => Self::Busy,
             "canceled" => Self::Canceled,
             "completed" => Self::Completed,
@@ -43,7 +45,7 @@ impl CallStatus {
             "no-answer" => Self::NoAnswer,
             "queued" => Self::Queued,
             "ringing" => Self::Ringing,
-            other => Self::Other(key_safe(other, 32)),
+            _ => Self::Other(word),
         }
     }
 
@@ -106,15 +108,16 @@ pub enum RecordingStatus {
 }
 
 impl RecordingStatus {
-    /// Parses any word; an unknown one is kept.
+    /// Parses any word; an unknown one is kept, as [`CallStatus::parse`] keeps it.
     #[must_use]
     pub fn parse(word: &str) -> Self {
-        match word {
+        let word = key_safe(word, 32);
+        match word.as_str() {
             "absent" => Self::Absent,
             "completed" => Self::Completed,
             "failed" => Self::Failed,
             "in-progress" => Self::InProgress,
-            other => Self::Other(key_safe(other, 32)),
+            _ => Self::Other(word),
         }
     }
 
@@ -213,5 +216,16 @@ mod tests {
         assert_eq!(CallStatus::parse("a#b c\n").as_str(), "abc");
         assert_eq!(CallStatus::parse("").as_str(), "unreported");
         assert_eq!(CallStatus::parse(&"x".repeat(99)).as_str().len(), 32);
+    }
+
+    /// Found by fuzzing: `ring ing` was no status when it came and `ringing` when it was read back.
+    #[test]
+    fn a_word_reads_the_same_when_it_comes_back_from_a_store() {
+        for word in ["ring ing", " completed", "no\u{0}-answer", "absent#", "a#b", "", "x y"] {
+            let call = CallStatus::parse(word);
+            assert_eq!(CallStatus::parse(call.as_str()), call, "{word}");
+            let recording = RecordingStatus::parse(word);
+            assert_eq!(RecordingStatus::parse(recording.as_str()), recording, "{word}");
+        }
     }
 }

@@ -3,7 +3,7 @@
 pub mod body;
 pub mod client;
 #[cfg(feature = "lambda")]
-mod lambda;
+pub mod lambda;
 mod log;
 mod platform;
 mod start;

@@ -8,6 +8,10 @@ mod form;
 mod recordings;
 mod rest;
 mod signature;
+// Beside the module and not in it: it is compiled elsewhere, too, without what its tests need.
+#[cfg(test)]
+#[path = "signature/tests.rs"]
+mod signature_tests;
 mod twiml;
 mod webhook_urls;
 

@@ -122,7 +122,3 @@ fn canonical<N: AsRef<str>, V: AsRef<str>>(parameters: &[(N, V)]) -> String {
     let distinct: BTreeSet<(&str, &str)> = pairs.collect();
     distinct.into_iter().flat_map(|(name, value)| [name, value]).collect()
 }
-
-#[cfg(test)]
-#[path = "signature/tests.rs"]
-mod tests;

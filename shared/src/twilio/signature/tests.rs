@@ -1,9 +1,14 @@
 //! The vectors, and every one-byte change of a genuine request.
 
-use proptest::prelude::*;
+use std::collections::{BTreeMap, BTreeSet};
 
-use super::super::Form;
-use super::*;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use proptest::prelude::*;
+use ring::hmac;
+
+use super::Form;
+use super::signature::{BadSignature, Tried, Verifier};
 
 #[path = "vectors.rs"]
 mod vectors;
@@ -13,6 +18,18 @@ type Pairs<'a> = &'a [(&'a str, &'a str)];
 
 fn verifier(tokens: &[&str]) -> Verifier {
     Verifier::new(tokens)
+}
+
+/// Names in order, each with its distinct values in order.
+fn canonical<N: AsRef<str>, V: AsRef<str>>(parameters: &[(N, V)]) -> String {
+    let mut sorted: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
+    for (name, value) in parameters {
+        sorted.entry(name.as_ref()).or_default().insert(value.as_ref());
+    }
+    let of = |(name, values): (&str, BTreeSet<&str>)| {
+        values.into_iter().map(|value| format!("{name}{value}")).collect::<String>()
+    };
+    sorted.into_iter().map(of).collect()
 }
 
 fn sign<N: AsRef<str>, V: AsRef<str>>(token: &str, url: &str, parameters: &[(N, V)]) -> String {

@@ -1,0 +1,114 @@
+//! A store that takes everything and always holds the same call.
+
+use shared::call::{CallId, CallRef, Intent, Observation, Timestamp};
+use shared::store::{
+    Answers, Calls, Claim, Dials, KeyClaim, KeyRow, Keys, Limits, Lookup, Nonce, Observations,
+    Observed, Record, StoreFuture, Taken, Window,
+};
+
+/// With this one call in it.
+pub(crate) struct Blank(pub(crate) Record);
+
+fn done<T: Send + 'static>(value: T) -> StoreFuture<'static, T> {
+    Box::pin(std::future::ready(Ok(value)))
+}
+
+impl Dials for Blank {
+    fn begin<'a>(&'a self, _: &'a Intent, _: Timestamp) -> StoreFuture<'a, ()> {
+        done(())
+    }
+}
+
+impl Observations for Blank {
+    fn observe<'a>(
+        &'a self,
+        _: &'a CallRef,
+        _: &'a Observation,
+        _: &'a Nonce,
+        _: Timestamp,
+    ) -> StoreFuture<'a, Observed> {
+        done(Observed { before: self.0.clone(), is_new: true })
+    }
+}
+
+impl Calls for Blank {
+    fn load<'a>(&'a self, _: &'a Lookup, _: Timestamp) -> StoreFuture<'a, Option<Record>> {
+        done(Some(self.0.clone()))
+    }
+
+    fn recent(&self, _: u32, _: Timestamp) -> StoreFuture<'_, Vec<Record>> {
+        done(vec![self.0.clone()])
+    }
+}
+
+impl Answers for Blank {
+    fn claim<'a>(&'a self, _: &'a CallRef, _: &'a Nonce, _: Timestamp) -> StoreFuture<'a, Claim> {
+        done(Claim::First(self.0.clone()))
+    }
+
+    fn answer<'a>(
+        &'a self,
+        _: &'a CallRef,
+        _: &'a str,
+        _: &'a Observation,
+        _: Timestamp,
+    ) -> StoreFuture<'a, ()> {
+        done(())
+    }
+}
+
+impl Keys for Blank {
+    /// Somebody else's, so that the call in here is the answer to every key.
+    fn claim_key<'a>(&'a self, claim: &'a KeyClaim, now: Timestamp) -> StoreFuture<'a, KeyRow> {
+        let claim = KeyClaim { owner: Nonce::new([0; 16]), ..claim.clone() };
+        done(KeyRow { claim, claimed_at: now, is_unknown: false })
+    }
+
+    fn doubt_key<'a>(&'a self, _: &'a KeyClaim, _: Timestamp) -> StoreFuture<'a, ()> {
+        done(())
+    }
+
+    fn release_key<'a>(&'a self, _: &'a KeyClaim) -> StoreFuture<'a, ()> {
+        done(())
+    }
+}
+
+impl Limits for Blank {
+    fn take_window<'a>(
+        &'a self,
+        _: &'a str,
+        _: Window,
+        _: &'a Nonce,
+        _: Timestamp,
+    ) -> StoreFuture<'a, Taken> {
+        done(Taken::Yes)
+    }
+
+    fn give_window_back<'a>(&'a self, _: &'a str, _: Window, _: &'a Nonce) -> StoreFuture<'a, ()> {
+        done(())
+    }
+
+    fn take_slot<'a>(
+        &'a self,
+        _: &'a CallId,
+        _: u32,
+        _: Timestamp,
+        _: Timestamp,
+    ) -> StoreFuture<'a, Taken> {
+        done(Taken::Yes)
+    }
+
+    fn free_slot<'a>(&'a self, _: &'a CallId) -> StoreFuture<'a, ()> {
+        done(())
+    }
+
+    fn count<'a>(
+        &'a self,
+        _: &'a str,
+        _: u32,
+        _: Timestamp,
+        _: Timestamp,
+    ) -> StoreFuture<'a, Taken> {
+        done(Taken::Yes)
+    }
+}

@@ -1,0 +1,61 @@
+//! Everything that is parsed from one word or one header.
+
+use shared::call::{
+    AccountSid, AnsweredBy, CallId, CallSid, CallStatus, E164, MachineDetection, Party,
+    RecordingSid, RecordingStatus, StreamSid, Timestamp,
+};
+use shared::settings::{AppUrl, BaseUrl, Origin, Secret};
+use shared::twilio::{ByteRange, RANGE_LIMIT, created_call, explain, more_info, requested_url};
+
+/// One word, read as each of them; what is taken stays as it is.
+pub(crate) fn word(data: &[u8]) {
+    let _ = created_call(data);
+    let Ok(word) = std::str::from_utf8(data) else { return };
+    let kept = [
+        AccountSid::parse(word).ok().map(String::from),
+        CallId::parse(word).ok().map(String::from),
+        CallSid::parse(word).ok().map(String::from),
+        E164::parse(word).ok().map(String::from),
+        RecordingSid::parse(word).ok().map(String::from),
+        StreamSid::parse(word).ok().map(String::from),
+        MachineDetection::parse(word).map(|it| it.as_str().to_owned()),
+        Secret::parse(word).ok().map(|it| it.reveal().to_owned()),
+    ];
+    kept.iter().flatten().for_each(|kept| assert_eq!(kept, word));
+    if let Ok(number) = E164::parse(word) {
+        let shown = number.masked();
+        assert_eq!(shown.chars().filter(char::is_ascii_digit).count(), 2, "{shown}");
+    }
+    assert!(Party::new(word).as_str().chars().count() <= 256);
+    let _ = (Party::new(word).masked(), AnsweredBy::new(word));
+    let status = CallStatus::parse(word);
+    assert_eq!(CallStatus::parse(status.as_str()), status);
+    let status = RecordingStatus::parse(word);
+    assert_eq!(RecordingStatus::parse(status.as_str()), status);
+    let times = [Timestamp::parse_rfc2822(word), Timestamp::parse_rfc3339(word)];
+    for time in times.into_iter().flatten() {
+        assert_eq!(Timestamp::parse_rfc3339(&time.rfc3339()), Some(time));
+    }
+    if let Ok(code) = word.parse() {
+        let _ = (explain(code), more_info(code));
+    }
+    range(word);
+    address(word);
+}
+
+fn range(word: &str) {
+    match ByteRange::parse(word) {
+        None => {}
+        Some(ByteRange::From { length, .. } | ByteRange::Last(length)) => {
+            assert!((1..=RANGE_LIMIT).contains(&length));
+        }
+    }
+}
+
+fn address(word: &str) {
+    let _ = (BaseUrl::parse(word), Origin::parse(word));
+    let Ok(app_url) = AppUrl::parse(word) else { return };
+    assert_eq!(AppUrl::parse(app_url.base()).as_ref(), Ok(&app_url));
+    let signed = requested_url(&app_url, "/api/twilio/voice", Some(word));
+    assert_eq!(signed, format!("{}/api/twilio/voice?{word}", app_url.base()));
+}
