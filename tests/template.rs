@@ -299,6 +299,21 @@ fn only_status_lists_and_only_make_call_limits_dials() {
     }
 }
 
+/// What README lists, an owner must be able to set.
+#[test]
+fn every_setting_that_bounds_the_bill_is_a_parameter() {
+    let template = template();
+    let variables = &template["Globals"]["Function"]["Environment"]["Variables"];
+    for source in ["shared/src/settings/limits.rs", "shared/src/settings/destinations.rs"] {
+        let text = read(source);
+        let names: Vec<_> = text.split('"').filter(|part| part.starts_with("CALL_")).collect();
+        assert!(names.len() >= 3, "{source}");
+        for name in names {
+            assert!(!variables[name].is_badvalue(), "{name} is not in the template");
+        }
+    }
+}
+
 #[test]
 fn the_table_is_the_one_that_the_store_expects() {
     let template = template();
