@@ -105,8 +105,6 @@ impl Site {
     pub(crate) fn settings(&self) -> Vec<(&'static str, String)> {
         let simulated = format!("http://{}/simulated", self.simulated);
         vec![
-            // One person is rung again and again.
-            ("CALL_COOLDOWN_SECONDS", "0".to_owned()),
             ("ELEVENLABS_AGENT_ID", local::SIMULATED_AGENT_ID.to_owned()),
             ("ELEVENLABS_API_KEY", local::SIMULATED_API_KEY.to_owned()),
             ("ELEVENLABS_API_URL", format!("{simulated}/elevenlabs")),
