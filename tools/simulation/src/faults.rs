@@ -221,7 +221,8 @@ impl Observations for Remote {
         let world = Arc::clone(&self.world);
         let call_id = call.call_id().map(ToString::to_string);
         let sent = self.send("observe", call_id, move || {
-            let (inner, given, world) = (Arc::clone(&inner), Arc::clone(&given), Arc::clone(&world));
+            let (inner, given, world) =
+                (Arc::clone(&inner), Arc::clone(&given), Arc::clone(&world));
             Box::pin(async move {
                 let (call, seen, delivery) = &*given;
                 let observed = inner.observe(call, seen, delivery, now).await;
@@ -301,7 +302,8 @@ impl Keys for Remote {
 
 impl Limits for Remote {
     fn free_slot<'a>(&'a self, call_id: &'a CallId) -> StoreFuture<'a, ()> {
-        let (inner, name, call_id) = (Arc::clone(&self.inner), call_id.to_string(), call_id.clone());
+        let (inner, name, call_id) =
+            (Arc::clone(&self.inner), call_id.to_string(), call_id.clone());
         self.send("free_slot", Some(name), move || {
             let (inner, call_id) = (Arc::clone(&inner), call_id.clone());
             Box::pin(async move { inner.free_slot(&call_id).await })
@@ -321,4 +323,3 @@ impl Limits for Remote {
         ) -> Taken;
     }
 }
-

@@ -100,9 +100,8 @@ impl Functions {
     ) -> Result<Response<Bytes>, Gone> {
         let app = self.app(number).ok_or(Gone)?;
         self.world.count("requests to the functions");
-        let work = CURRENT.scope(Arc::clone(&invocation), async move {
-            endpoint.answer(&app, request).await
-        });
+        let work = CURRENT
+            .scope(Arc::clone(&invocation), async move { endpoint.answer(&app, request).await });
         let task = tokio::spawn(work);
         {
             let running = &mut lock(&self.instances[number].running);

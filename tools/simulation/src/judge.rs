@@ -81,7 +81,10 @@ fn windows(world: &World, ledger: &Ledger) {
         }
         let by_number = same(&|other| other.dial.to == call.dial.to);
         if crowded(&by_number, plan.per_destination, DAY - spread) {
-            world.violation(format!("more than {} dials in a day to one number", plan.per_destination));
+            world.violation(format!(
+                "more than {} dials in a day to one number",
+                plan.per_destination
+            ));
         }
         if crowded(&by_number, 1, i64::from(plan.cooldown) * 1000 - spread) {
             world.violation(format!("two dials to one number within {} s", plan.cooldown));
@@ -110,12 +113,14 @@ fn concurrency(world: &World, ledger: &Ledger) {
 
 /// Calls whose dial was within one UTC day by whichever of the functions' clocks.
 fn days(world: &World, ledger: &Ledger) {
-    let day = |millis: u64, error: i64| (world.plan.begins_at + signed(millis) + error).div_euclid(DAY);
+    let day =
+        |millis: u64, error: i64| (world.plan.begins_at + signed(millis) + error).div_euclid(DAY);
     let [slow, fast] = world.clock_errors();
     for call in &ledger.calls {
         let today = day(call.invocation.arrived, slow);
         let is_today = |other: &&RealCall| {
-            day(other.invocation.arrived, slow) == today && day(other.invocation.asked_at(), fast) == today
+            day(other.invocation.arrived, slow) == today
+                && day(other.invocation.asked_at(), fast) == today
         };
         if ledger.calls.iter().filter(is_today).count() > world.plan.per_day as usize {
             world.violation(format!("more than {} dials in one day", world.plan.per_day));

@@ -19,8 +19,14 @@ struct Options {
 }
 
 fn options() -> Result<Options, String> {
-    let mut options =
-        Options { schedules: 1000, first: 1, threads: 2, bug: None, is_traced: false, shows_bugs: false };
+    let mut options = Options {
+        schedules: 1000,
+        first: 1,
+        threads: 2,
+        bug: None,
+        is_traced: false,
+        shows_bugs: false,
+    };
     let mut arguments = std::env::args().skip(1);
     while let Some(name) = arguments.next() {
         match name.as_str() {
@@ -66,7 +72,11 @@ fn main() -> ExitCode {
     for (what, number) in &figures {
         println!("{number:>12}  {what}");
     }
-    println!("{:>12}  schedules, {seconds:.1} s, {} broke a promise", options.schedules, failed.len());
+    println!(
+        "{:>12}  schedules, {seconds:.1} s, {} broke a promise",
+        options.schedules,
+        failed.len()
+    );
     let Some(seed) = failed.first() else { return ExitCode::SUCCESS };
     explain(*seed, options.bug);
     println!("seeds: {:?}", &failed[..failed.len().min(20)]);
@@ -80,7 +90,8 @@ fn bugs(options: &Options) -> ExitCode {
     for bug in Bug::ALL {
         let found = schedule::find(bug, options.first, options.schedules);
         all_found &= found.is_some();
-        let (seed, what) = found.map_or(("none".to_owned(), String::new()), |(seed, what)| (seed.to_string(), what));
+        let (seed, what) = found
+            .map_or(("none".to_owned(), String::new()), |(seed, what)| (seed.to_string(), what));
         println!("| `{bug}` | {seed} | {what} |");
     }
     if all_found { ExitCode::SUCCESS } else { ExitCode::FAILURE }

@@ -53,7 +53,8 @@ const SOME_DAY: i64 = 1_795_305_600_000;
 impl Plan {
     /// Each kind of trouble is there or not, so that no kind hides another.
     pub(crate) fn new(dice: &mut Dice) -> Self {
-        let some = |dice: &mut Dice, rates: &[u64]| if dice.chance(500) { dice.pick(rates) } else { 0 };
+        let some =
+            |dice: &mut Dice, rates: &[u64]| if dice.chance(500) { dice.pick(rates) } else { 0 };
         let concurrent = dice.pick(&[1_u32, 2, 3, 8]);
         Self {
             instances: dice.pick(&[2, 2, 3]),

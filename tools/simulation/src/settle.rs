@@ -78,6 +78,11 @@ async fn reads(functions: &Arc<Functions>) {
         if is_named && (status != 200 || by_id != by_sid) {
             world.violation(format!("{sid} reads differently by its two names"));
         }
+        // Where no callback told of the end, the reader's look at Twilio did.
+        let ends = ["completed", "busy", "failed", "no-answer"];
+        if is_named && !ends.iter().any(|end| by_sid["status"] == *end) {
+            world.violation(format!("{sid} is over and reads {}", by_sid["status"]));
+        }
     }
 }
 
@@ -114,7 +119,11 @@ async fn keys(functions: &Arc<Functions>) {
 
 /// What a key may still say when everything is over.
 fn judge_key(world: &World, key: &str, dial: &Dial, told: &Told) {
-    world.count(&format!("key at the end: {} {}", told.status, if told.status == 200 { "" } else { &told.word }));
+    world.count(&format!(
+        "key at the end: {} {}",
+        told.status,
+        if told.status == 200 { "" } else { &told.word }
+    ));
     let ledger = lock(&world.ledger);
     // The last request is the one that was just answered.
     let earlier = &ledger.dials[..ledger.dials.len().saturating_sub(1)];
@@ -123,16 +132,20 @@ fn judge_key(world: &World, key: &str, dial: &Dial, told: &Told) {
     };
     let uses: Vec<_> = earlier.iter().filter(same_key).collect();
     let is_fresh = uses.iter().all(|asked| is_kept(world, asked.arrived));
-    let call = ledger.calls.iter().find(|call| uses.iter().any(|asked| Arc::ptr_eq(asked, &call.invocation)));
+    let call = ledger
+        .calls
+        .iter()
+        .find(|call| uses.iter().any(|asked| Arc::ptr_eq(asked, &call.invocation)));
     let has_excuse = uses.iter().any(|asked| {
         [&asked.store_failed, &asked.is_ambiguous, &asked.is_gone].into_iter().any(Invocation::is)
     });
-    let same_body = call.is_none_or(|call| Dial { client: dial.client, ..call.dial.clone() } == *dial);
+    let same_body =
+        call.is_none_or(|call| Dial { client: dial.client, ..call.dial.clone() } == *dial);
     let is_named = call.is_some_and(|call| call.acknowledged.len() > 1);
     let is_right = match (told.status, told.word.as_str()) {
         (_, "idempotency_in_flight") => false,
         _ if !is_fresh => true,
-        (200, sid) => call.is_none_or(|call| same_body && call.sid.as_str() == sid) ,
+        (200, sid) => call.is_none_or(|call| same_body && call.sid.as_str() == sid),
         (422, _) => call.is_none() || !same_body,
         (409, "idempotency_unknown_outcome") => same_body && has_excuse && !is_named,
         (429, _) => call.is_none() || told.word == "rate_limited",
@@ -140,7 +153,7 @@ fn judge_key(world: &World, key: &str, dial: &Dial, told: &Told) {
     };
     drop(ledger);
     if !is_right {
-        world.violation(format!("{key} is stuck: it says {} {}", told.status, told.word));
+        world.violation(format!("{key} ends with {} {}", told.status, told.word));
     }
 }
 

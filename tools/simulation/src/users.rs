@@ -43,9 +43,8 @@ pub(crate) fn wish(world: &World) -> Dial {
 pub(crate) async fn insist(functions: Arc<Functions>, mut dial: Dial) {
     let world = &functions.world;
     for _ in 0..4 {
-        let patience = world.throw(|dice| {
-            if dice.chance(250) { dice.between(50, 6000) } else { 60_000 }
-        });
+        let patience =
+            world.throw(|dice| if dice.chance(250) { dice.between(50, 6000) } else { 60_000 });
         let asking = tokio::spawn(ask(Arc::clone(&functions), dial.clone(), functions.any()));
         // Whoever hangs up changes nothing for the function.
         if timeout(Duration::from_millis(patience), asking).await.is_err() {

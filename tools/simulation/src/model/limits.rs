@@ -39,7 +39,9 @@ impl Limits for Model {
             let first = entries.values().min().map(|taken| taken.plus(window.length));
             let is_full = entries.len() >= window.limit as usize;
             match (soon, first.filter(|_| is_full)) {
-                (soon, Some(first)) => Taken::No { free_at: soon.map_or(first, |at| at.max(first)) },
+                (soon, Some(first)) => {
+                    Taken::No { free_at: soon.map_or(first, |at| at.max(first)) }
+                }
                 (Some(free_at), None) => Taken::TooSoon { free_at },
                 (None, None) => {
                     entries.insert(entry.as_str().to_owned(), now);

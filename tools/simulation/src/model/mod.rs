@@ -74,7 +74,11 @@ impl Model {
     #[must_use]
     pub fn stale(&self, by: &Lookup, now: Timestamp, writes: usize) -> Option<Record> {
         let state = self.state();
-        writes.checked_sub(1).and_then(|at| state.past.get(at)).unwrap_or(&state.calls).find(by, now)
+        writes
+            .checked_sub(1)
+            .and_then(|at| state.past.get(at))
+            .unwrap_or(&state.calls)
+            .find(by, now)
     }
 
     /// The call as it is, at once: for those who judge.

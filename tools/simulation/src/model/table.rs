@@ -55,7 +55,8 @@ impl Table {
     fn row(&mut self, call: &CallRef, now: Timestamp, expires_at: Timestamp) -> &mut Row {
         self.0.retain(|row| row.expires_at > now);
         let call_sid = call.call_sid();
-        let by_sid = call_sid.and_then(|sid| self.position(|row| row.call_sid.as_ref() == Some(sid)));
+        let by_sid =
+            call_sid.and_then(|sid| self.position(|row| row.call_sid.as_ref() == Some(sid)));
         // One dial makes one call: whoever shows our id under another SID is somebody else's.
         let call_id = call.call_id().filter(|id| {
             let is_other = |row: &Row| {

@@ -33,7 +33,9 @@ pub(crate) async fn live(functions: Arc<Functions>, sid: CallSid) {
     enter("initiated", 0);
     world.pause(0, 500).await;
     enter("ringing", 1);
-    let ends = world.throw(|dice| dice.pick(&["completed", "completed", "completed", "busy", "no-answer", "failed"]));
+    let ends = world.throw(|dice| {
+        dice.pick(&["completed", "completed", "completed", "busy", "no-answer", "failed"])
+    });
     let ringing = match ends {
         "no-answer" => ring * 1000,
         _ => world.throw(|dice| dice.below(ring * 1000)),
@@ -44,9 +46,8 @@ pub(crate) async fn live(functions: Arc<Functions>, sid: CallSid) {
         second_end(&functions, &sid, 3).await;
         return;
     }
-    let talk = world.throw(|dice| {
-        if dice.chance(200) { limit * 1000 } else { dice.below(limit * 1000) }
-    });
+    let talk =
+        world.throw(|dice| if dice.chance(200) { limit * 1000 } else { dice.below(limit * 1000) });
     enter("in-progress", 2);
     pick_up(&functions, &sid);
     sleep(Duration::from_millis(talk)).await;
