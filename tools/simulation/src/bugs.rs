@@ -57,6 +57,18 @@ impl Bug {
         }
     }
 
+    /// What is said of the promise that it breaks.
+    #[must_use]
+    pub fn breaks(self) -> &'static str {
+        match self {
+            Self::ClaimAfterDial | Self::ReleaseAfterAmbiguous => "dialled twice",
+            Self::TransitionFromRead => "told of the end",
+            Self::LeaseWithoutExpiry => "slots were free",
+            Self::SecondRegistration => "second conversation",
+            Self::ReadThenWrite => "in one day",
+        }
+    }
+
     /// The bug of that name.
     #[must_use]
     pub fn parse(name: &str) -> Option<Self> {

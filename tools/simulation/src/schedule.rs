@@ -31,12 +31,12 @@ pub fn run(seed: u64, bug: Option<Bug>, is_traced: bool) -> Verdict {
     })
 }
 
-/// The first of `schedules` seeds that notices the bug, and what it notices.
+/// The first of `schedules` seeds in which the bug breaks the promise it must break, and how.
 #[must_use]
 pub fn find(bug: Bug, first: u64, schedules: u64) -> Option<(u64, String)> {
     (first..first.saturating_add(schedules)).find_map(|seed| {
         let broken = run(seed, Some(bug), false).violations;
-        Some((seed, broken.into_iter().next()?))
+        Some((seed, broken.into_iter().find(|what| what.contains(bug.breaks()))?))
     })
 }
 

@@ -78,6 +78,11 @@ async fn reads(functions: &Arc<Functions>) {
         if is_named && (status != 200 || by_id != by_sid) {
             world.violation(format!("{sid} reads differently by its two names"));
         }
+        // Where no callback told of the end, the reader's look at Twilio did.
+        let ends = ["completed", "busy", "failed", "no-answer"];
+        if is_named && !ends.iter().any(|end| by_sid["status"] == *end) {
+            world.violation(format!("{sid} is over and reads {}", by_sid["status"]));
+        }
     }
 }
 
@@ -148,7 +153,7 @@ fn judge_key(world: &World, key: &str, dial: &Dial, told: &Told) {
     };
     drop(ledger);
     if !is_right {
-        world.violation(format!("{key} is stuck: it says {} {}", told.status, told.word));
+        world.violation(format!("{key} ends with {} {}", told.status, told.word));
     }
 }
 
