@@ -6,12 +6,10 @@ mod query;
 use std::convert::Infallible;
 use std::sync::Arc;
 
-use bytes::Bytes;
-use http::Request;
 use http_body_util::Full;
 use lambda_http::lambda_runtime::{self, LambdaEvent};
 use lambda_http::request::LambdaRequest;
-use lambda_http::{Adapter, Body, Service as _, service_fn};
+use lambda_http::{Adapter, Service as _, service_fn};
 use serde::Serialize;
 
 use crate::endpoint::{App, Endpoint};
@@ -33,19 +31,10 @@ pub async fn answer<E: Endpoint>(
     mut event: LambdaEvent<LambdaRequest>,
 ) -> Result<impl Serialize + use<E>, Infallible> {
     let front = Front::take(&mut event.payload);
-    let handler = move |request| {
-        let request = front.complete::<E, _>(decoded(request));
+    let handler = move |request: lambda_http::Request| {
+        let request = front.complete::<E, _>(request);
         let app = Arc::clone(&app);
         async move { Ok::<_, Infallible>(guarded(endpoint, app, request).await.map(Full::new)) }
     };
     Adapter::from(service_fn(handler)).call(event).await
-}
-
-/// The body in bytes. What came base64-encoded, as forms do from most front ends, is decoded by now.
-fn decoded(request: lambda_http::Request) -> Request<Bytes> {
-    request.map(|body| match body {
-        Body::Text(text) => text.into(),
-        Body::Binary(bytes) => bytes.into(),
-        _ => Bytes::new(),
-    })
 }

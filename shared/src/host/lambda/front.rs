@@ -1,5 +1,7 @@
 //! What an event says beside the HTTP request that `lambda_http` makes of it.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use http::uri::PathAndQuery;
 use http::{HeaderMap, Request, Uri, header};
@@ -13,20 +15,26 @@ use super::query::{Parts, Query};
 /// One event's own words: the platform's, not the caller's.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Front {
+    body: Bytes,
     client: Option<ClientAddress>,
     query: Option<Query>,
 }
 
 impl Front {
-    /// Takes it out of an event. Path, query, `Host` and `X-Forwarded-Proto` go for good: of them
-    /// `lambda_http` makes an address that nobody here reads, and panics where they make none.
+    /// Takes it out of an event. Path, query, stage, `Host`, `X-Forwarded-Proto` and the domain go for
+    /// good: of them `lambda_http` makes an address that nobody here reads, and panics where they make
+    /// none. So it
+    /// does where a body is not the Base64 it is said to be.
     pub(super) fn take(event: &mut LambdaRequest) -> Self {
         match event {
             LambdaRequest::ApiGatewayV2(event) => {
                 forget_origin(&mut event.headers);
                 event.raw_path = None;
+                event.request_context.domain_name = None;
+                event.request_context.stage = None;
                 let query = event.raw_query_string.take().filter(|query| !query.is_empty());
                 Self {
+                    body: body(&mut event.body, &mut event.is_base64_encoded),
                     client: client::stated(event.request_context.http.source_ip.as_deref()),
                     query: query.map(Query::Raw),
                 }
@@ -35,9 +43,12 @@ impl Front {
                 forget_origin(&mut event.headers);
                 forget_origin(&mut event.multi_value_headers);
                 event.path = None;
+                event.request_context.domain_name = None;
+                event.request_context.stage = None;
                 let every = std::mem::take(&mut event.multi_value_query_string_parameters);
                 let last = std::mem::take(&mut event.query_string_parameters);
                 Self {
+                    body: body(&mut event.body, &mut event.is_base64_encoded),
                     client: client::stated(event.request_context.identity.source_ip.as_deref()),
                     query: Query::from_parts(&every, &last, Parts::Decoded, &event.headers),
                 }
@@ -55,6 +66,7 @@ impl Front {
                     &event.multi_value_headers
                 };
                 Self {
+                    body: body(&mut event.body, &mut event.is_base64_encoded),
                     client: client::last_hop(headers),
                     query: Query::from_parts(&every, &last, Parts::Spelled, headers),
                 }
@@ -65,7 +77,8 @@ impl Front {
     }
 
     /// Puts it where the endpoint looks.
-    pub(super) fn complete<E: Endpoint, B>(&self, mut request: Request<B>) -> Request<B> {
+    pub(super) fn complete<E: Endpoint, B>(&self, request: Request<B>) -> Request<Bytes> {
+        let mut request = request.map(|_| self.body.clone());
         let query = match &self.query {
             None => None,
             Some(Query::Raw(raw)) => Some(raw.clone()),
@@ -79,6 +92,16 @@ impl Front {
             request.extensions_mut().insert(client);
         }
         request
+    }
+}
+
+/// The body in bytes. What is no Base64 though it should be is as good as nothing: nobody signed it.
+fn body(text: &mut Option<String>, is_base64: &mut bool) -> Bytes {
+    let text = text.take().unwrap_or_default();
+    if std::mem::take(is_base64) {
+        STANDARD.decode(text).unwrap_or_default().into()
+    } else {
+        text.into()
     }
 }
 
@@ -97,6 +120,16 @@ fn uri(path: &'static str, query: Option<&str>) -> Uri {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_body_is_decoded_if_it_says_so_and_is_nothing_if_it_cannot_be() {
+        let taken = |text: &str, mut is_base64| body(&mut Some(text.to_owned()), &mut is_base64);
+        assert_eq!(taken("YT1i", true), "a=b");
+        assert_eq!(taken("YT1i", false), "YT1i");
+        // Found by fuzzing.
+        assert_eq!(taken("YT1i:", true), "");
+        assert_eq!(body(&mut None, &mut true), "");
+    }
 
     #[test]
     fn the_endpoint_sees_its_own_path_whatever_the_query() {
