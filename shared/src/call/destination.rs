@@ -78,8 +78,8 @@ impl Kind {
 }
 
 /// The digits as the network reads them: without `+`, and without the digit that only callers inside
-/// the country dial. Twilio, like libphonenumber, takes `+440...` for `+44...`, so a `0` must hide
-/// neither a premium number nor a blocked one.
+/// the country dial. libphonenumber takes `+440...` for `+44...`, and Twilio may: a `0` must hide neither
+/// a premium number nor a blocked one.
 pub(super) fn dialled(number: &E164) -> String {
     let mut digits = number.as_str().trim_start_matches('+').to_owned();
     // Every round takes at least one of at most fifteen digits.
