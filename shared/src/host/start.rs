@@ -7,7 +7,9 @@ use tracing::{error, warn};
 use crate::endpoint::App;
 use crate::net;
 use crate::ports::System;
-use crate::settings::{Connect, Settings, StoreUrl, Token, Variables};
+#[cfg(any(feature = "dynamodb", feature = "redis", feature = "sqlite"))]
+use crate::settings::StoreUrl;
+use crate::settings::{Connect, Settings, Token, Variables};
 use crate::store::{Absent, Store};
 
 use super::Error;
