@@ -56,6 +56,7 @@ impl World {
             ("TWILIO_API_URL", upstream.clone()),
             // One person is rung again and again.
             ("CALL_COOLDOWN_SECONDS", "0".to_owned()),
+            ("CALL_MAX_PER_DESTINATION_PER_DAY", "1000".to_owned()),
             ("ELEVENLABS_AGENT_ID", "agent_1".to_owned()),
             ("ELEVENLABS_API_KEY", "key_1".to_owned()),
             ("ELEVENLABS_API_URL", upstream),
