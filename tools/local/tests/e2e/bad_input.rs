@@ -99,6 +99,8 @@ async fn a_wrong_method_is_405_and_says_what_is_allowed() {
             bench.http.request(method.clone(), bench.url(endpoint)).send().await.unwrap();
         assert_eq!(response.status().as_u16(), 405, "{method} {endpoint}");
         assert_eq!(response.headers()["allow"], allow);
+        let body: Value = serde_json::from_str(&response.text().await.unwrap()).unwrap();
+        assert_eq!(body["reason"], "method_not_allowed");
     }
 }
 

@@ -2,7 +2,7 @@
 
 use http::Request;
 use serde_json::{Value, json};
-use shared::endpoint::{MakeCall, Recording, Status};
+use shared::endpoint::{MakeCall, Reason, Recording, Status};
 
 use crate::bench::{ANSWERS, Bench, TOKEN, ask, call_sid, dial_request};
 
@@ -228,4 +228,16 @@ async fn two_origins_are_none() {
     })
     .await;
     assert_eq!((status, reason.as_str()), (403, "origin_not_allowed"));
+}
+
+/// A reason that nothing provokes is a promise that nobody checks. `internal_error` is tools/panics'.
+#[test]
+fn every_reason_is_provoked_by_some_test() {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/e2e");
+    let files = std::fs::read_dir(folder).unwrap();
+    let tests: String =
+        files.map(|file| std::fs::read_to_string(file.unwrap().path()).unwrap()).collect();
+    for reason in Reason::ALL.iter().filter(|reason| **reason != Reason::InternalError) {
+        assert!(tests.contains(&format!("\"{}\"", reason.as_str())), "{}", reason.as_str());
+    }
 }
