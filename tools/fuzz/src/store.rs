@@ -13,7 +13,7 @@ use shared::store::{DynamoDb, Lookup, Nonce, Record, Redis, Store, StoreError};
 
 use crate::input::lines;
 use crate::vendor::Vendor;
-use crate::world::{client, wait};
+use crate::world::{client, wait_for_network};
 
 /// An operation, a status, and the answer of Upstash's REST interface.
 pub(crate) fn redis(data: &[u8]) {
@@ -25,7 +25,7 @@ pub(crate) fn redis(data: &[u8]) {
     });
     let ([operation, status], body) = lines(data);
     SIDE.0.answers(status, ("", ""), body);
-    wait(operate(operation, &SIDE.1));
+    wait_for_network(operate(operation, &SIDE.1));
 }
 
 /// An operation, and the attributes of the item that it finds: lines of name, type and value. They
@@ -56,7 +56,7 @@ pub(crate) fn dynamodb(data: &[u8]) {
     });
     let header = ("content-type", "application/x-amz-json-1.0");
     SIDE.0.answers("200", header, body.to_string().as_bytes());
-    wait(operate(operation, &SIDE.1));
+    wait_for_network(operate(operation, &SIDE.1));
 }
 
 fn attribute(line: &str) -> Option<(String, Value)> {

@@ -78,12 +78,20 @@ pub(crate) static WITHOUT_AGENT: LazyLock<Arc<App>> = LazyLock::new(|| {
 });
 
 #[expect(clippy::expect_used, reason = "without a runtime there is nothing to fuzz")]
-static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| {
-    tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime")
-});
+fn runtime(is_paused: bool) -> Runtime {
+    let mut builder = tokio::runtime::Builder::new_current_thread();
+    builder.enable_all().start_paused(is_paused).build().expect("a runtime")
+}
 
-/// Runs to the end.
+/// Runs to the end. Whoever sleeps is woken at once: nothing here waits for another process.
 pub(crate) fn wait<T>(future: impl Future<Output = T>) -> T {
+    static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| runtime(true));
+    RUNTIME.block_on(future)
+}
+
+/// Runs to the end what goes over the network, and takes its time.
+pub(crate) fn wait_for_network<T>(future: impl Future<Output = T>) -> T {
+    static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| runtime(false));
     RUNTIME.block_on(future)
 }
 
