@@ -95,10 +95,14 @@ async fn cost(
 
 const FIRST: Dial<'static> = Dial { key: "1", client: "192.0.2.1", to: "+12125550101" };
 
+/// A reason, the settings and the second dial that provoke it, and how many requests it may cost the
+/// first time and again.
+type Row<'a> = (&'a str, &'a [(&'a str, &'a str)], Dial<'a>, usize, usize);
+
 #[tokio::test]
 async fn rate_limited_costs_at_most_three_requests_and_none_the_second_time_and_any_other_eight() {
     let other = Dial { key: "2", client: "192.0.2.2", to: "+12125550102" };
-    let table: [(&str, &[(&str, &str)], Dial<'_>, usize, usize); 8] = [
+    let table: [Row<'_>; 8] = [
         (
             "rate_limited",
             &[("CALL_RATE_PER_CLIENT", "1")],
