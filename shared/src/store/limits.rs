@@ -40,7 +40,7 @@ pub struct Window {
 
 impl Window {
     /// When an entry may follow one made at `newest`.
-    #[cfg(any(feature = "dynamodb", feature = "redis", feature = "sqlite"))]
+    #[cfg(any(feature = "dynamodb", feature = "sqlite"))]
     pub(super) fn after(self, newest: Timestamp) -> Timestamp {
         newest.plus(self.spacing)
     }
