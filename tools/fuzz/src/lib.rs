@@ -16,6 +16,7 @@
 //! | `page` | whole requests of a page: queries, origins, tokens, ranges |
 //! | `twiml` | ElevenLabs' TwiML; sentences and parameters for ours |
 //! | `answer` | Twilio's and ElevenLabs' answers, through make-call, voice and recording |
+//! | `body` | bodies in pieces, as a server hands them over |
 //! | `lambda` | Lambda's events |
 //! | `settings` | the environment |
 //! | `word` | everything that is parsed from one word or header |
@@ -25,6 +26,7 @@
 
 mod answer;
 mod blank;
+mod body;
 mod event;
 mod input;
 mod page;
@@ -57,6 +59,7 @@ macro_rules! targets {
 
 targets! {
     answer: answer::answer,
+    body: body::body,
     dial: page::dial,
     dynamodb: store::dynamodb,
     form: webhook::form,

@@ -1,9 +1,11 @@
 //! Everything that is parsed from one word or one header.
 
+use http::{HeaderMap, HeaderValue};
 use shared::call::{
     AccountSid, AnsweredBy, CallId, CallSid, CallStatus, E164, MachineDetection, Party,
     RecordingSid, RecordingStatus, StreamSid, Timestamp,
 };
+use shared::host::client;
 use shared::settings::{AppUrl, BaseUrl, Origin, Secret};
 use shared::twilio::{ByteRange, RANGE_LIMIT, created_call, explain, more_info, requested_url};
 
@@ -41,6 +43,7 @@ pub(crate) fn word(data: &[u8]) {
     }
     range(word);
     address(word);
+    caller(word);
 }
 
 fn range(word: &str) {
@@ -58,4 +61,17 @@ fn address(word: &str) {
     assert_eq!(AppUrl::parse(app_url.base()).as_ref(), Ok(&app_url));
     let signed = requested_url(&app_url, "/api/twilio/voice", Some(word));
     assert_eq!(signed, format!("{}/api/twilio/voice?{word}", app_url.base()));
+}
+
+/// Only an address is an address, wherever a front end writes it.
+fn caller(word: &str) {
+    let mut headers = HeaderMap::new();
+    if let Ok(value) = HeaderValue::from_str(word) {
+        headers.append("x-forwarded-for", value.clone());
+        headers.append("x-real-ip", value);
+    }
+    let _ = (client::last_hop(&headers), client::real_ip(&headers));
+    if let Some(caller) = client::stated(Some(word)) {
+        assert_eq!(client::stated(Some(&caller.ip().to_string())), Some(caller));
+    }
 }
