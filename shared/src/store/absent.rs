@@ -66,6 +66,10 @@ impl Keys for Absent {
         self.fail()
     }
 
+    fn find_key<'a>(&'a self, _: &'a str, _: Timestamp) -> StoreFuture<'a, Option<KeyRow>> {
+        self.fail()
+    }
+
     fn doubt_key<'a>(&'a self, _: &'a KeyClaim, _: Timestamp) -> StoreFuture<'a, ()> {
         self.fail()
     }

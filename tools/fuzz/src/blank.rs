@@ -64,6 +64,10 @@ impl Keys for Blank {
         done(KeyRow { claim, claimed_at: now, is_unknown: false })
     }
 
+    fn find_key<'a>(&'a self, _: &'a str, _: Timestamp) -> StoreFuture<'a, Option<KeyRow>> {
+        done(None)
+    }
+
     fn doubt_key<'a>(&'a self, _: &'a KeyClaim, _: Timestamp) -> StoreFuture<'a, ()> {
         done(())
     }

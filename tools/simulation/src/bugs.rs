@@ -215,6 +215,10 @@ impl Keys for Bugged {
         })
     }
 
+    fn find_key<'a>(&'a self, key: &'a str, now: Timestamp) -> StoreFuture<'a, Option<KeyRow>> {
+        self.model.find_key(key, now)
+    }
+
     fn doubt_key<'a>(&'a self, claim: &'a KeyClaim, now: Timestamp) -> StoreFuture<'a, ()> {
         if self.has(Bug::ReleaseAfterAmbiguous) {
             return self.model.release_key(claim);

@@ -295,6 +295,7 @@ impl Answers for Remote {
 impl Keys for Remote {
     remote! {
         claim_key<'a>(lent claim: KeyClaim, kept now: Timestamp) -> KeyRow;
+        find_key<'a>(lent key: str, kept now: Timestamp) -> Option<KeyRow>;
         doubt_key<'a>(lent claim: KeyClaim, kept now: Timestamp) -> ();
         release_key<'a>(lent claim: KeyClaim) -> ();
     }

@@ -72,6 +72,7 @@ interpose! {
     }
     Keys {
         claim_key<'a>(claim: &'a KeyClaim, now: Timestamp) -> KeyRow;
+        find_key<'a>(key: &'a str, now: Timestamp) -> Option<KeyRow>;
         doubt_key<'a>(claim: &'a KeyClaim, now: Timestamp) -> ();
         release_key<'a>(claim: &'a KeyClaim) -> ();
     }

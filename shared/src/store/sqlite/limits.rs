@@ -165,8 +165,15 @@ impl Keys for Sqlite {
                 now.as_millis(),
                 expires_at,
             ])?;
-            key_row(tx, &claim, now)
+            // The row was written or found in this very transaction.
+            let found = key_row(tx, &claim.key, now)?;
+            Ok(found.unwrap_or_else(|| KeyRow { claim, claimed_at: now, is_unknown: false }))
         })
+    }
+
+    fn find_key<'a>(&'a self, key: &'a str, now: Timestamp) -> StoreFuture<'a, Option<KeyRow>> {
+        let key = key.to_owned();
+        self.read(move |tx| key_row(tx, &key, now))
     }
 
     fn doubt_key<'a>(&'a self, claim: &'a KeyClaim, _: Timestamp) -> StoreFuture<'a, ()> {
@@ -192,26 +199,21 @@ impl Keys for Sqlite {
     }
 }
 
-fn key_row(tx: &Transaction<'_>, claim: &KeyClaim, now: Timestamp) -> Result<KeyRow> {
-    let row = tx
-        .prepare_cached(
-            "SELECT fingerprint, owner, call_id, claimed_at, is_unknown FROM key WHERE name = ?1",
-        )?
-        .query_row([&claim.key], |row| {
-            let (owner, call_id): (String, String) = (row.get(1)?, row.get(2)?);
-            Ok(KeyRow {
-                claim: KeyClaim {
-                    key: claim.key.clone(),
-                    fingerprint: row.get(0)?,
-                    owner: Nonce::from_text(&owner),
-                    // What we wrote ourselves parses; if not, the row is nobody's and blocks.
-                    call_id: CallId::parse(&call_id).unwrap_or_else(|_| claim.call_id.clone()),
-                },
-                claimed_at: Timestamp::from_millis(row.get(3)?),
-                is_unknown: row.get(4)?,
-            })
+fn key_row(tx: &Transaction<'_>, key: &str, now: Timestamp) -> Result<Option<KeyRow>> {
+    tx.prepare_cached(
+        "SELECT fingerprint, owner, call_id, claimed_at, is_unknown FROM key
+         WHERE name = ?1 AND expires_at > ?2",
+    )?
+    .query_row(params![key, now.as_millis()], |row| {
+        let (owner, call_id): (String, String) = (row.get(1)?, row.get(2)?);
+        // What we wrote ourselves parses; if not, the row blocks its key.
+        let call_id = CallId::parse(&call_id).map_err(|_| rusqlite::Error::InvalidQuery)?;
+        let (fingerprint, owner) = (row.get(0)?, Nonce::from_text(&owner));
+        Ok(KeyRow {
+            claim: KeyClaim { key: key.to_owned(), fingerprint, owner, call_id },
+            claimed_at: Timestamp::from_millis(row.get(3)?),
+            is_unknown: row.get(4)?,
         })
-        .optional()?;
-    // The row was written or found in this very transaction.
-    Ok(row.unwrap_or_else(|| KeyRow { claim: claim.clone(), claimed_at: now, is_unknown: false }))
+    })
+    .optional()
 }

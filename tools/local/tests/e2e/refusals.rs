@@ -83,9 +83,9 @@ async fn a_preflight_permits_our_origins_and_no_other() {
 }
 
 #[tokio::test]
-async fn with_a_token_set_everybody_shows_it() {
+async fn with_a_token_set_and_no_anonymous_dialling_every_caller_shows_it() {
     let to = json!({ "to": ANSWERS });
-    let variables = [("MAKE_CALL_TOKEN", TOKEN)];
+    let variables = [("MAKE_CALL_TOKEN", TOKEN), ("ALLOW_ANONYMOUS_DIALLING", "false")];
     for shown in
         [None, Some("Bearer"), Some("Bearer wrong-token-of-any"), Some(TOKEN), Some("Basic YTpi")]
     {
@@ -136,10 +136,11 @@ async fn misconfigured_names_every_variable_and_no_value() {
 
 #[tokio::test]
 async fn a_deployed_function_without_a_store_refuses_to_dial() {
-    let (status, reason, body) = refused(&[("VERCEL", "1"), ("STORE_URL", "")], |base| {
-        dial_request(base, &json!({"to": ANSWERS}))
-    })
-    .await;
+    let (status, reason, body) =
+        refused(&[("VERCEL", "1"), ("ALLOW_ANONYMOUS_DIALLING", "1"), ("STORE_URL", "")], |base| {
+            dial_request(base, &json!({"to": ANSWERS}))
+        })
+        .await;
     assert_eq!((status, reason.as_str()), (500, "misconfigured"));
     assert!(body["message"].as_str().unwrap().contains("STORE_URL"));
 }
@@ -164,7 +165,7 @@ async fn variables_that_could_not_reach_the_agent_are_refused() {
 async fn a_deployed_function_without_a_token_shows_one_call_but_no_list_and_no_recording() {
     let bench = Bench::new().await;
     let call = bench.call(json!({ "to": ANSWERS })).await;
-    let app = bench.function(&[("VERCEL", "1")], None);
+    let app = bench.function(&[("VERCEL", "1"), ("ALLOW_ANONYMOUS_DIALLING", "true")], None);
     let read = |path: &str| {
         Request::get(format!("/api/twilio/{path}"))
             .header("sec-fetch-site", "same-origin")
@@ -213,7 +214,11 @@ async fn an_unknown_call_is_404_and_a_malformed_name_400() {
 
 #[tokio::test]
 async fn who_has_no_token_is_not_told_what_is_misconfigured() {
-    let variables = [("MAKE_CALL_TOKEN", TOKEN), ("ELEVENLABS_API_KEY", "")];
+    let variables = [
+        ("MAKE_CALL_TOKEN", TOKEN),
+        ("ELEVENLABS_API_KEY", ""),
+        ("ALLOW_ANONYMOUS_DIALLING", "no"),
+    ];
     let (status, reason, _) =
         refused(&variables, |base| dial_request(base, &json!({ "to": ANSWERS }))).await;
     assert_eq!((status, reason.as_str()), (401, "unauthorized"));

@@ -67,7 +67,8 @@ async fn a_transcript_is_done_when_the_talk_is_and_has_what_each_of_them_said() 
 }
 
 #[tokio::test]
-async fn before_the_conversation_is_known_a_transcript_is_pending_and_then_it_has_what_was_said_so_far() {
+async fn before_the_conversation_is_known_a_transcript_is_pending_and_then_it_has_what_was_said_so_far()
+ {
     let bench = Bench::new().await;
     bench.create_answers(CreateFault::ServerErrorNoCall);
     let (_, unknown) = bench.dial(json!({"to": ANSWERS})).await;
@@ -164,11 +165,15 @@ async fn a_transcript_needs_the_token_unless_the_setting_opens_it_for_pages() {
     let call = bench.call(json!({"to": ANSWERS})).await;
     let query = query_of(&call);
     let deployed = ("AWS_LAMBDA_RUNTIME_API", "127.0.0.1:1");
-    let open = ("TRANSCRIPTS_FOR_PAGES", "true");
+    let (open, anonymous) =
+        (("TRANSCRIPTS_FOR_PAGES", "true"), ("ALLOW_ANONYMOUS_DIALLING", "true"));
     for (settings, expected, reason) in [
         (vec![deployed], 403, "token_not_configured"),
-        (vec![deployed, ("MAKE_CALL_TOKEN", TOKEN)], 401, "unauthorized"),
-        (vec![deployed, open], 200, ""),
+        (vec![deployed, anonymous], 403, "token_not_configured"),
+        (vec![deployed, open], 403, "token_not_configured"),
+        (vec![deployed, anonymous, ("MAKE_CALL_TOKEN", TOKEN)], 401, "unauthorized"),
+        (vec![deployed, anonymous, open], 200, ""),
+        (vec![deployed, anonymous, open, ("MAKE_CALL_TOKEN", TOKEN)], 200, ""),
     ] {
         let app = bench.function(&settings, None);
         let (status, body, _) = read(&app, &bench.base, &query).await;

@@ -42,6 +42,7 @@ macro_rules! every_test {
                 a_key_whose_call_has_a_name_gives_the_same_answer_again,
                 a_key_without_an_outcome_is_in_flight_and_then_unknown,
                 a_doubted_key_is_unknown_at_once_and_only_its_owner_can_doubt_it,
+                a_key_is_found_without_being_claimed,
                 a_crash_between_dial_and_save_never_dials_again_and_the_first_callback_resolves_it,
                 a_crash_before_the_intent_never_dials_either,
                 a_released_key_is_free_and_only_its_owner_can_release_it,
