@@ -8,6 +8,7 @@ pub mod call;
 pub mod elevenlabs;
 pub mod endpoint;
 pub mod host;
+mod json;
 pub mod net;
 pub mod ports;
 pub mod settings;

@@ -40,4 +40,5 @@ pub(crate) use status::key_safe;
 pub use status::{CallStatus, RecordingStatus};
 pub use timeline::{Source, TimelineEntry};
 pub use timestamp::Timestamp;
+pub(crate) use variables::check_name;
 pub use variables::{DynamicVariables, InvalidVariables, Scalar};

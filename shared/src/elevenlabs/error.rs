@@ -19,6 +19,8 @@ pub enum AgentError {
         /// Its code, such as `missing_permissions` or `rate_limit_exceeded`, where it has one.
         detail: Option<String>,
     },
+    /// More than we are willing to hold.
+    TooLarge,
     /// No answer.
     Unreachable {
         /// Whether time ran out.
@@ -35,6 +37,7 @@ impl AgentError {
         match self {
             Self::Nonsense { .. } => "nonsense".to_owned(),
             Self::Status { status, .. } => status.to_string(),
+            Self::TooLarge => "too-large".to_owned(),
             Self::Unreachable { timeout: true, .. } => "timeout".to_owned(),
             Self::Unreachable { timeout: false, .. } => "unreachable".to_owned(),
         }
@@ -47,6 +50,7 @@ impl fmt::Display for AgentError {
             Self::Nonsense { why } | Self::Unreachable { why, .. } => f.write_str(why),
             Self::Status { status, detail: Some(detail) } => write!(f, "HTTP {status} {detail}"),
             Self::Status { status, detail: None } => write!(f, "HTTP {status}"),
+            Self::TooLarge => f.write_str("the answer is too large"),
         }
     }
 }

@@ -1,5 +1,6 @@
 //! ElevenLabs: connecting an agent to a call that was answered (`elevenlabs.md`).
 
+mod conversation;
 mod error;
 mod register_call;
 mod signed_url;
@@ -9,22 +10,24 @@ use std::time::Duration;
 use bytes::Bytes;
 use reqwest::RequestBuilder;
 
+pub use conversation::{Conversation, ConversationStatus, Speaker, Turn, fetch_conversation};
 pub use error::AgentError;
 pub use register_call::{RegisterCall, register_call};
 pub use signed_url::get_signed_url;
 
-use crate::net::{self, Http, SendError};
+use crate::net::{self, Http, ReadError, SendError};
 use crate::settings::ElevenLabs;
 
 /// TwiML has at most 64 kB; JSON around it a little more.
 const ANSWER_LIMIT: usize = 96 * 1024;
 
-/// Signs in, sends, and reads an answer that is a success.
+/// Signs in, sends, and reads an answer that is a success and has at most `limit` bytes.
 async fn send(
     http: &Http,
     agent: &ElevenLabs,
     request: RequestBuilder,
     timeout: Duration,
+    limit: usize,
 ) -> Result<Bytes, AgentError> {
     let request = request.header("xi-api-key", agent.api_key.reveal()).timeout(timeout);
     let unreachable = |error: SendError| AgentError::Unreachable {
@@ -33,9 +36,12 @@ async fn send(
     };
     let response = http.send(request).await.map_err(unreachable)?;
     let status = response.status();
-    let body = net::read_limited(response, ANSWER_LIMIT).await;
+    let body = net::read_limited(response, limit).await;
     if status.is_success() {
-        body.map_err(|error| AgentError::Unreachable { timeout: false, why: error.to_string() })
+        body.map_err(|error| match error {
+            ReadError::TooLarge => AgentError::TooLarge,
+            ReadError::Broken(why) => AgentError::Unreachable { timeout: false, why },
+        })
     } else {
         let detail = body.ok().and_then(|body| error::detail(&body));
         Err(AgentError::Status { status: status.as_u16(), detail })

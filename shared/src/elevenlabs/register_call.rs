@@ -10,7 +10,7 @@ use crate::call::{Direction, DynamicVariables, Party};
 use crate::net::Http;
 use crate::settings::ElevenLabs;
 
-use super::{AgentError, send};
+use super::{ANSWER_LIMIT, AgentError, send};
 
 /// One call to be joined.
 #[derive(Clone, Debug)]
@@ -54,7 +54,7 @@ pub async fn register_call(
         .post(url)
         .header("content-type", "application/json")
         .body(body(agent, call).to_string());
-    unwrap_twiml(&send(http, agent, request, timeout).await?)
+    unwrap_twiml(&send(http, agent, request, timeout, ANSWER_LIMIT).await?)
 }
 
 fn body(agent: &ElevenLabs, call: &RegisterCall<'_>) -> Value {
@@ -106,7 +106,7 @@ mod tests {
             from: &Party::new("+12125550100"),
             to: &Party::new("+12125550123"),
             direction,
-            variables: &DynamicVariables::parse(variables.as_object().unwrap()).unwrap(),
+            variables: &DynamicVariables::parse(&variables.to_string()).unwrap(),
             call_id: "0af3",
         };
         body(&agent(), &call)

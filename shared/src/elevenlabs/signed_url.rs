@@ -8,7 +8,7 @@ use serde::Deserialize;
 use crate::net::Http;
 use crate::settings::ElevenLabs;
 
-use super::{AgentError, send};
+use super::{ANSWER_LIMIT, AgentError, send};
 
 #[derive(Deserialize)]
 struct Answer {
@@ -25,7 +25,7 @@ pub async fn get_signed_url(
     let url = format!("{base}/v1/convai/conversation/get-signed-url");
     let url = Url::parse_with_params(&url, [("agent_id", &agent.agent_id)])
         .map_err(|_| AgentError::Nonsense { why: "ELEVENLABS_API_URL is no base".to_owned() })?;
-    signed_url(&send(http, agent, http.get(url), timeout).await?)
+    signed_url(&send(http, agent, http.get(url), timeout, ANSWER_LIMIT).await?)
 }
 
 fn signed_url(body: &[u8]) -> Result<String, AgentError> {

@@ -21,6 +21,8 @@ pub(super) enum Right {
     ReadOne,
     /// Read the list of calls, or a recording.
     ReadAll,
+    /// Read what is said in one call.
+    ReadTranscript,
 }
 
 /// Somebody who may do it.
@@ -36,6 +38,11 @@ pub(super) fn permit(
     headers: &HeaderMap,
     right: Right,
 ) -> Result<Permitted, Refusal> {
+    // With the setting a transcript is as open as its call.
+    let right = match right {
+        Right::ReadTranscript if settings.access.transcripts_for_pages => Right::ReadOne,
+        right => right,
+    };
     match &settings.access.token {
         Token::Malformed => Err(Refusal::misconfigured(&settings.problems)),
         Token::Set(token) if shows(headers, token) => Ok(Permitted { with_token: true }),
@@ -48,6 +55,12 @@ pub(super) fn permit(
             Err(Refusal::new(
                 Reason::TokenNotConfigured,
                 "Set MAKE_CALL_TOKEN on the server and send it as `Authorization: Bearer`.",
+            ))
+        }
+        Token::Unset if right == Right::ReadTranscript && settings.host.is_deployed() => {
+            Err(Refusal::new(
+                Reason::TokenNotConfigured,
+                "On the server set MAKE_CALL_TOKEN and send it as `Authorization: Bearer`, or set TRANSCRIPTS_FOR_PAGES=true.",
             ))
         }
         Token::Unset if is_from_our_page(settings, headers, right) => {

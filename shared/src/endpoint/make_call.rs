@@ -189,8 +189,8 @@ fn wanted(
     if body.len() > BODY_LIMIT {
         return Err(Refusal::new(Reason::BodyTooLarge, "Send at most 64 KiB."));
     }
-    let calling = app.settings.calling;
-    let wanted = DialRequest::parse(body, calling.time_limit_seconds)?;
+    let calling = &app.settings.calling;
+    let wanted = DialRequest::parse(body, calling)?;
     if wanted.record == Some(true) && !permitted.with_token && !calling.record_calls {
         return Err(Refusal::new(
             Reason::TokenNotConfigured,

@@ -3,12 +3,14 @@
 mod access;
 mod answer;
 mod call_json;
+mod calls;
 mod diagnosis;
 mod from_host;
 mod make_call;
 mod recording;
 mod refusal;
 mod status;
+mod transcript;
 mod voice;
 mod webhook;
 
@@ -22,6 +24,7 @@ pub use make_call::MakeCall;
 pub use recording::Recording;
 pub use refusal::{Reason, Refusal};
 pub use status::Status;
+pub use transcript::GetTranscript;
 pub use voice::Voice;
 
 use crate::net::Http;
@@ -46,6 +49,8 @@ pub struct App {
     pub random: Arc<dyn Random>,
     /// make-call's memory of whom it refused.
     denials: make_call::Denials,
+    /// get-transcript's memory of what it was told.
+    transcripts: transcript::Transcripts,
     /// Voice's memory of what it answered while the store was down.
     unguarded: voice::Unguarded,
 }
@@ -67,6 +72,7 @@ impl App {
             clock,
             random,
             denials: make_call::Denials::default(),
+            transcripts: transcript::Transcripts::default(),
             unguarded: voice::Unguarded::default(),
         }
     }

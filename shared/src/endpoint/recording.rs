@@ -7,13 +7,14 @@ use tracing::error;
 use crate::call::{CallSid, RecordingSid, RecordingStatus};
 use crate::store::{Lookup, timely};
 use crate::twilio::{
-    AudioFormat, ByteRange, FetchError, Form, Media, fetch_recording, recording_callback,
+    AudioFormat, ByteRange, FetchError, Media, fetch_recording, recording_callback,
 };
 
 use super::access::{Right, allow_origin, permit, preflight};
 use super::answer::with_type;
+use super::calls::{call_not_found, call_sid, query, unreadable};
 use super::refusal::{Reason, Refusal};
-use super::status::{call_not_found, call_sid, not_a_callback, observe, unreadable};
+use super::status::{not_a_callback, observe};
 use super::webhook::verified;
 use super::{App, Endpoint};
 
@@ -51,8 +52,7 @@ async fn callback(app: &App, request: &Request<Bytes>) -> Result<Response<Bytes>
 
 async fn play(app: &App, request: &Request<Bytes>) -> Result<Response<Bytes>, Refusal> {
     permit(&app.settings, request.headers(), Right::ReadAll)?;
-    let query =
-        Form::parse(request.uri().query().unwrap_or_default().as_bytes()).unwrap_or_default();
+    let query = query(request)?;
     let call_sid = call_sid(query.get("callSid").unwrap_or_default())?;
     let format = match query.get("format") {
         None | Some("mp3") => AudioFormat::Mp3,

@@ -111,6 +111,8 @@ struct Body<'a> {
     error: &'a str,
     reason: &'a str,
     message: &'a str,
+    /// `message` again, under the name that the original app's pages read.
+    suggestion: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
     code: Option<u32>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -182,6 +184,7 @@ impl From<Refusal> for Response<Bytes> {
             error: &refusal.error,
             reason: refusal.reason.as_str(),
             message: &refusal.message,
+            suggestion: &refusal.message,
             code: refusal.code,
             details: refusal.code.map(more_info),
             call_id: refusal.call_id.as_ref().map(CallId::as_str),

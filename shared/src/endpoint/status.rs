@@ -8,12 +8,13 @@ use serde::Serialize;
 use tracing::{error, info, warn};
 
 use crate::call::{CallId, CallRef, CallSid, Fact, Observation};
-use crate::store::{Lookup, Nonce, Record, StoreError, timely};
-use crate::twilio::{Form, status_callback};
+use crate::store::{Nonce, Record, timely};
+use crate::twilio::status_callback;
 
 use super::access::{Right, allow_origin, permit, preflight};
 use super::answer::{empty, json};
 use super::call_json::CallJson;
+use super::calls::{call_not_found, lookup, unreadable};
 use super::refusal::{Reason, Refusal};
 use super::webhook::verified;
 use super::{App, Endpoint};
@@ -101,8 +102,7 @@ fn names(call: &CallRef) -> (Option<&str>, Option<&str>) {
 }
 
 async fn read(app: &App, request: &Request<Bytes>) -> Result<Response<Bytes>, Refusal> {
-    let query = Form::parse(request.uri().query().unwrap_or_default().as_bytes());
-    let by = lookup(&query.unwrap_or_default());
+    let by = lookup(request);
     let right = if matches!(by, Ok(None)) { Right::ReadAll } else { Right::ReadOne };
     let permitted = permit(&app.settings, request.headers(), right)?;
     let now = app.clock.now();
@@ -120,36 +120,4 @@ async fn read(app: &App, request: &Request<Bytes>) -> Result<Response<Bytes>, Re
             Ok(json(StatusCode::OK, &List { calls: records.iter().map(show).collect() }))
         }
     }
-}
-
-/// By `callSid`, by `callId`, or neither. A misspelt or empty name must not show a list to somebody
-/// who asked for one call.
-fn lookup(query: &Form) -> Result<Option<Lookup>, Refusal> {
-    let invalid = |message| Err(Refusal::new(Reason::InvalidParameter, message));
-    match query.pairs() {
-        [] => Ok(None),
-        [(name, text)] if name == "callSid" => call_sid(text).map(|sid| Some(Lookup::CallSid(sid))),
-        [(name, text)] if name == "callId" => match CallId::parse(text) {
-            Ok(call_id) => Ok(Some(Lookup::CallId(call_id))),
-            Err(_) => invalid("callId is not one of ours."),
-        },
-        _ => invalid("Ask by callSid or by callId, or by neither for the newest calls."),
-    }
-}
-
-pub(super) fn call_sid(text: &str) -> Result<CallSid, Refusal> {
-    CallSid::parse(text)
-        .map_err(|_| Refusal::new(Reason::InvalidCallSid, "A callSid is CA and 32 hex digits."))
-}
-
-pub(super) fn call_not_found() -> Refusal {
-    Refusal::new(
-        Reason::CallNotFound,
-        "Check the callSid or callId; records are kept for CALL_RETENTION_DAYS.",
-    )
-}
-
-pub(super) fn unreadable(error: &StoreError) -> Refusal {
-    error!(service = "store", %error, "a call could not be read");
-    Refusal::new(Reason::StoreUnavailable, "Try again in a moment.")
 }

@@ -94,7 +94,8 @@ impl Time {
 
 fn apology(app: &App, apology: Apology) -> String {
     let apologies = &app.settings.voice.apologies;
-    say_and_hang_up(apologies.sentence(apology), apologies.language.as_deref())
+    let (voice, language) = (apologies.voice.as_deref(), apologies.language.as_deref());
+    say_and_hang_up(apologies.sentence(apology), voice, language)
 }
 
 /// The TwiML for one call: what was answered before, or the agent, or an apology.

@@ -105,12 +105,15 @@ impl<'a> Env<'a> {
         self.optional(name, parse).unwrap_or(default)
     }
 
-    /// Any value but empty, `0`, `false`, `off` or `no`.
-    pub(super) fn flag(&self, name: &str) -> bool {
-        self.get(name).is_some_and(|value| {
-            let value = value.trim().to_ascii_lowercase();
-            !matches!(value.as_str(), "0" | "false" | "off" | "no")
-        })
+    /// `true 1 yes on` or `false 0 no off`, in any case. Anything else is a problem, and reads as the
+    /// default meanwhile.
+    pub(super) fn flag(&mut self, name: &str, default: bool) -> bool {
+        let parse = |text: &str| match text.trim().to_ascii_lowercase().as_str() {
+            "true" | "1" | "yes" | "on" => Ok(true),
+            "false" | "0" | "no" | "off" => Ok(false),
+            _ => Err("must be true or false".to_owned()),
+        };
+        self.optional(name, parse).unwrap_or(default)
     }
 
     /// Comma-separated values, each parsed.

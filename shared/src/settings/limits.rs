@@ -29,11 +29,8 @@ const DAY_SECONDS: u32 = 24 * 60 * 60;
 pub(super) fn limits(env: &mut Env<'_>) -> CallLimits {
     let cooldown = env.number("CALL_COOLDOWN_SECONDS", 30, 0..=DAY_SECONDS);
     CallLimits {
-        // A switch for emergencies: only these words leave it off.
-        paused: env.get("CALL_PAUSED").is_some_and(|value| {
-            let value = value.trim();
-            value != "0" && !value.eq_ignore_ascii_case("false")
-        }),
+        // A malformed one is a problem, and with a problem nothing is dialled either.
+        paused: env.flag("CALL_PAUSED", false),
         rate_per_client: env.number("CALL_RATE_PER_CLIENT", 10, 1..=WINDOW_LIMIT),
         cooldown: Duration::from_secs(cooldown.into()),
         per_destination_per_day: env.number(

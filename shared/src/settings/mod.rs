@@ -6,6 +6,7 @@
 mod app_url;
 mod aws;
 mod destinations;
+mod dialling;
 mod elevenlabs;
 mod env;
 mod host;
@@ -17,6 +18,7 @@ mod voice;
 
 pub use app_url::{AppUrl, BaseUrl, Origin};
 pub use destinations::Destinations;
+pub use dialling::{Calling, CampaignVariable};
 pub use elevenlabs::{Connect, ElevenLabs};
 pub use env::{Problem, Variables};
 pub use host::Host;
@@ -68,6 +70,8 @@ pub struct Access {
     pub token: Token,
     /// `ALLOWED_ORIGINS`, beyond the app URL's own.
     pub allowed_origins: Vec<Origin>,
+    /// `TRANSCRIPTS_FOR_PAGES`: a caller that may dial may read a transcript, without the token.
+    pub transcripts_for_pages: bool,
 }
 
 /// Whether a token guards dialling and reading.
@@ -79,17 +83,6 @@ pub enum Token {
     Set(Secret),
     /// Not set: the origin decides.
     Unset,
-}
-
-/// Defaults and bounds of a call.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Calling {
-    /// `RECORD_CALLS`.
-    pub record_calls: bool,
-    /// `CALL_TIME_LIMIT_SECONDS`: default and maximum of `timeLimit`.
-    pub time_limit_seconds: u32,
-    /// `CALL_RETENTION_DAYS`.
-    pub retention_days: u32,
 }
 
 /// What a dial needs, all of it there.
@@ -117,12 +110,10 @@ impl Settings {
                 None => Token::Unset,
             },
             allowed_origins: env.list("ALLOWED_ORIGINS", Origin::parse),
+            transcripts_for_pages: env.flag("TRANSCRIPTS_FOR_PAGES", false),
         };
-        let calling = Calling {
-            record_calls: env.flag("RECORD_CALLS"),
-            time_limit_seconds: env.number("CALL_TIME_LIMIT_SECONDS", 900, 1..=14_400),
-            retention_days: env.number("CALL_RETENTION_DAYS", 30, 1..=3650),
-        };
+        let elevenlabs = elevenlabs::elevenlabs(&mut env);
+        let calling = dialling::calling(&mut env, elevenlabs.as_ref().map(|agent| agent.connect));
         Self {
             app_url,
             verifier: twilio::verifier(&mut env),
@@ -130,7 +121,7 @@ impl Settings {
                 E164::parse(text)
                     .map_err(|_| "must be a phone number such as +12125550100".to_owned())
             }),
-            elevenlabs: elevenlabs::elevenlabs(&mut env),
+            elevenlabs,
             store: store_url::store(&mut env, host),
             voice: voice::voice(&mut env),
             destinations: destinations::destinations(&mut env),

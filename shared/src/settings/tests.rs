@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::*;
+use crate::call::DynamicVariables;
 use crate::twilio::ConnectStream;
 
 type Vars = BTreeMap<&'static str, String>;
@@ -274,13 +275,54 @@ fn what_is_set_but_no_token_opens_nothing() {
 }
 
 #[test]
-fn a_flag_is_on_unless_it_says_no() {
+fn a_flag_takes_one_list_of_words_and_everything_else_is_refused() {
     let records = |value| parse(&with(&[("RECORD_CALLS", value)])).calling.record_calls;
-    assert!(["1", "true", "yes"].into_iter().all(records));
-    assert!(!["", " ", "0", "false", "FALSE"].into_iter().any(records));
+    assert!(["1", "true", "yes", "On", " TRUE "].into_iter().all(records));
+    assert!(!["", " ", "0", "false", "FALSE", "No", "off"].into_iter().any(records));
     let stream = |value| parse(&with(&[("STREAM_STATUS_CALLBACK", value)])).voice;
     assert!(stream("").stream_status_callback && stream("on").stream_status_callback);
     assert!(!stream("off").stream_status_callback);
+    for flag in ["CALL_PAUSED", "RECORD_CALLS", "STREAM_STATUS_CALLBACK", "TRANSCRIPTS_FOR_PAGES"] {
+        assert_refused(flag, &["flase", "n", "disabled", "2", "'true'"]);
+    }
+}
+
+#[test]
+fn the_agents_default_variables_are_checked_at_start_naming_the_one_that_is_wrong() {
+    let json = r#"{"_agent_name_": "Alex", "attempt": 1, "note": null}"#;
+    let set = parse(&with(&[("DYNAMIC_VARIABLES", json)])).calling.default_variables;
+    assert_eq!(set.iter().count(), 3);
+    for (json, named) in [
+        (r#"{"_agent_name_": []}"#, "_agent_name_"),
+        (r#"{"system__x": 1}"#, "system__x"),
+        (r#"{"a": 1, "a": 2}"#, "\"a\""),
+        ("Alex", "line 1, column 1"),
+    ] {
+        let settings = parse(&with(&[("DYNAMIC_VARIABLES", json)]));
+        let [problem] = settings.problems.as_slice() else { panic!("{json}") };
+        assert!(problem.to_string().contains(named) && !problem.what.contains("Alex"), "{problem}");
+    }
+    let signed = [("DYNAMIC_VARIABLES", "{\"a\":1}"), ("ELEVENLABS_CONNECT", "signed-url")];
+    assert_eq!(problems(&with(&signed)), ["DYNAMIC_VARIABLES"]);
+}
+
+#[test]
+fn campaign_variables_are_pairs_of_a_member_and_a_variable() {
+    let set = |text| parse(&with(&[("CAMPAIGN_VARIABLES", text)])).calling.campaign_variables;
+    let pair = |member: &str, variable: &str| CampaignVariable {
+        member: member.to_owned(),
+        variable: variable.to_owned(),
+    };
+    assert_eq!(set("a=b, a = c ,"), [pair("a", "b"), pair("a", "c")]);
+    assert_refused("CAMPAIGN_VARIABLES", &["a", "a=", "=b", "a=call_id", "a=system__x", "a=x,b=x"]);
+}
+
+#[test]
+fn the_voice_of_apologies_is_a_name() {
+    let set = |name| parse(&with(&[("VOICE_NAME", name)])).voice.apologies.voice;
+    assert_eq!(set("Polly.Joanna-Neural").as_deref(), Some("Polly.Joanna-Neural"));
+    assert_eq!(set(""), None);
+    assert_refused("VOICE_NAME", &["Polly Joanna", "x\"/><Hangup/>"]);
 }
 
 #[test]
@@ -327,8 +369,15 @@ fn a_build_without_sqlite_says_so() {
 #[test]
 fn the_defaults_are_those_of_the_interface() {
     let settings = parse(&good());
-    let calling = Calling { record_calls: false, time_limit_seconds: 900, retention_days: 30 };
+    let calling = Calling {
+        record_calls: false,
+        time_limit_seconds: 900,
+        retention_days: 30,
+        default_variables: DynamicVariables::default(),
+        campaign_variables: Vec::new(),
+    };
     assert_eq!(settings.calling, calling);
+    assert!(!settings.access.transcripts_for_pages);
     assert_eq!(settings.voice.budget, Duration::from_secs(8));
     assert_eq!(settings.voice.stream, ConnectStream::default());
     assert!(settings.voice.stream_status_callback);
@@ -368,8 +417,10 @@ fn what_is_set_replaces_the_defaults() {
         ("STREAM_TRACK", "inbound_track"),
         ("STREAM_PARAMETERS", "a=b=c, d="),
     ]));
-    let calling = Calling { record_calls: true, time_limit_seconds: 60, retention_days: 7 };
-    assert_eq!((settings.calling, settings.voice.budget), (calling, Duration::from_secs(14)));
+    let calling = &settings.calling;
+    assert!(calling.record_calls);
+    assert_eq!((calling.time_limit_seconds, calling.retention_days), (60, 7));
+    assert_eq!(settings.voice.budget, Duration::from_secs(14));
     assert_eq!(settings.voice.apologies.sentence(Apology::Busy), "Später.");
     assert_eq!(settings.voice.apologies.language.as_deref(), Some("de-DE"));
     assert_eq!(settings.elevenlabs.unwrap().connect, Connect::SignedUrl);

@@ -44,6 +44,8 @@ pub struct Apologies {
     other: String,
     /// `VOICE_LANGUAGE`, such as `en-US`.
     pub language: Option<String>,
+    /// `VOICE_NAME`, such as `Polly.Joanna`.
+    pub voice: Option<String>,
 }
 
 impl Apologies {
@@ -70,6 +72,7 @@ pub(super) fn voice(env: &mut Env<'_>) -> Voice {
         ),
         other: sentence("VOICE_APOLOGY_OTHER", "Technical difficulties. Please try again later."),
         language: env.optional("VOICE_LANGUAGE", language),
+        voice: env.optional("VOICE_NAME", voice_name),
     };
     let track = env.optional("STREAM_TRACK", |text| match text {
         "inbound_track" => Ok(()),
@@ -85,12 +88,11 @@ pub(super) fn voice(env: &mut Env<'_>) -> Voice {
     if stream.twiml("").len() > LONGEST_STREAM_BYTES {
         env.problem("STREAM_PARAMETERS", "must not be longer than 32 kB in all");
     }
-    let off = env.get("STREAM_STATUS_CALLBACK").is_some() && !env.flag("STREAM_STATUS_CALLBACK");
     Voice {
         budget: Duration::from_secs(u64::from(seconds)),
         apologies,
         stream,
-        stream_status_callback: !off,
+        stream_status_callback: env.flag("STREAM_STATUS_CALLBACK", true),
     }
 }
 
@@ -107,6 +109,15 @@ fn language(text: &str) -> Result<String, String> {
         Ok(text.to_owned())
     } else {
         Err("must be a language tag such as en-US".to_owned())
+    }
+}
+
+/// Twilio's own voices and those of Amazon Polly and Google share this spelling.
+fn voice_name(text: &str) -> Result<String, String> {
+    if text.len() <= 64 && text.bytes().all(|b| b.is_ascii_alphanumeric() || b".-_".contains(&b)) {
+        Ok(text.to_owned())
+    } else {
+        Err("must be a voice of Twilio's <Say>, such as Polly.Joanna".to_owned())
     }
 }
 

@@ -15,10 +15,11 @@ const DECLARATION: &str = r#"<?xml version="1.0" encoding="UTF-8"?>"#;
 
 /// `<Say>` and `<Hangup/>`: the last word of every failure.
 #[must_use]
-pub fn say_and_hang_up(sentence: &str, language: Option<&str>) -> String {
+pub fn say_and_hang_up(sentence: &str, voice: Option<&str>, language: Option<&str>) -> String {
     let sentence = escape(&sentence.chars().take(MAX_SAY_CHARS).collect::<String>());
+    let voice = voice.map(|name| attribute("voice", name)).unwrap_or_default();
     let language = language.map(|tag| attribute("language", tag)).unwrap_or_default();
-    format!("{DECLARATION}<Response><Say{language}>{sentence}</Say><Hangup/></Response>")
+    format!("{DECLARATION}<Response><Say{voice}{language}>{sentence}</Say><Hangup/></Response>")
 }
 
 /// `<Connect><Stream>`, for `signed-url` mode.

@@ -8,7 +8,7 @@ use crate::input::lines;
 /// A status callback, a sentence, and a document of ElevenLabs'.
 pub(crate) fn twiml(data: &[u8]) {
     let ([url, sentence], document) = lines(data);
-    let said = say_and_hang_up(sentence, Some(url));
+    let said = say_and_hang_up(sentence, Some(url), Some(url));
     assert_twiml(&said);
 
     let parameters = vec![(url.to_owned(), sentence.to_owned())];

@@ -7,16 +7,18 @@ use axum::Router;
 use axum::body::Body;
 use axum::extract::{ConnectInfo, Request};
 use axum::routing::any;
-use shared::endpoint::{App, ClientAddress, Endpoint, MakeCall, Recording, Status, Voice};
+use shared::endpoint::{App, ClientAddress, Endpoint};
+use shared::endpoint::{GetTranscript, MakeCall, Recording, Status, Voice};
 use shared::host::body;
 
 /// One route an endpoint, any method: the endpoints answer wrong ones themselves.
 pub(crate) fn router(app: &Arc<App>) -> Router {
     Router::new()
-        .route("/api/twilio/make-call", function(MakeCall, app))
-        .route("/api/twilio/recording", function(Recording, app))
-        .route("/api/twilio/status", function(Status, app))
-        .route("/api/twilio/voice", function(Voice, app))
+        .route(GetTranscript::PATH, function(GetTranscript, app))
+        .route(MakeCall::PATH, function(MakeCall, app))
+        .route(Recording::PATH, function(Recording, app))
+        .route(Status::PATH, function(Status, app))
+        .route(Voice::PATH, function(Voice, app))
 }
 
 fn function<E: Endpoint>(endpoint: E, app: &Arc<App>) -> axum::routing::MethodRouter {

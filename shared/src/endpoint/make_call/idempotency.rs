@@ -51,7 +51,7 @@ impl<'a> IdempotencyKey<'a> {
         let scope = if permitted.with_token { "token" } else { "page" };
         KeyClaim {
             key: digest_of(&[scope, self.0]),
-            fingerprint: digest_of(&[&request.canonical()]),
+            fingerprint: digest_of(&[&request.canonical]),
             owner,
             call_id,
         }

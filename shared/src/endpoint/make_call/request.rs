@@ -1,160 +1,145 @@
 //! The request body: JSON into typed values, or the one thing that is wrong with it.
 
-use std::fmt;
+use std::collections::BTreeMap;
 
-use serde::de::{Deserialize, Deserializer, Error as _, MapAccess, Visitor};
-use serde_json::{Map, Value, json};
+use serde_json::value::RawValue;
 
 use crate::call::{DynamicVariables, E164, MachineDetection};
 use crate::endpoint::refusal::{Reason, Refusal};
+use crate::json::{Members, NotMembers, cut};
+use crate::settings::Calling;
 
 /// Seconds a phone rings if nothing is said.
 const DEFAULT_TIMEOUT: u32 = 30;
+/// The most members of `campaignData`.
+const MAX_CAMPAIGN_MEMBERS: usize = 20;
+/// The most bytes of `campaignData`, names and texts together.
+const MAX_CAMPAIGN_BYTES: usize = 4 * 1024;
 
-/// A body that is all right.
+/// A body that is in order.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct DialRequest {
     pub(super) to: E164,
+    /// The call's own: `dynamicVariables`, and what `CAMPAIGN_VARIABLES` takes from `campaignData`.
     pub(super) dynamic_variables: DynamicVariables,
     pub(super) record: Option<bool>,
     pub(super) timeout_seconds: u32,
     pub(super) time_limit_seconds: u32,
     pub(super) machine_detection: Option<MachineDetection>,
+    /// The same text for every spelling of the members as they were sent, whatever the settings are.
+    pub(super) canonical: String,
 }
 
 impl DialRequest {
-    /// Parses a body; `longest` is the default and maximum of `timeLimit`, seconds.
-    pub(super) fn parse(body: &[u8], longest: u32) -> Result<Self, Refusal> {
-        let Ok(Fields(mut fields)) = serde_json::from_slice(body) else {
-            return Err(Refusal::new(
-                Reason::InvalidJson,
-                r#"Send a JSON object such as {"to": "+12125550123"}, each name once."#,
-            ));
-        };
+    /// Parses a body.
+    pub(super) fn parse(body: &[u8], calling: &Calling) -> Result<Self, Refusal> {
+        let mut members = Members::parse(body).map_err(|error| not_an_object(&error))?;
+        let canonical = members.canonical();
+        let longest = calling.time_limit_seconds;
+        let to = to(&mut members)?;
+        let own = variables(&mut members)?;
+        let campaign = campaign_variables(&mut members, calling)?;
         let request = Self {
-            to: to(&mut fields)?,
-            dynamic_variables: variables(&mut fields)?,
-            record: record(&mut fields)?,
-            timeout_seconds: seconds(&mut fields, "timeout", 5, 600)?.unwrap_or(DEFAULT_TIMEOUT),
-            time_limit_seconds: seconds(&mut fields, "timeLimit", 1, longest)?.unwrap_or(longest),
-            machine_detection: machine_detection(&mut fields)?,
+            to,
+            dynamic_variables: own
+                .with_texts(campaign)
+                .map_err(|error| invalid(format!("dynamicVariables with campaignData {error}.")))?,
+            record: record(&mut members)?,
+            timeout_seconds: seconds(&mut members, "timeout", 5, 600)?.unwrap_or(DEFAULT_TIMEOUT),
+            time_limit_seconds: seconds(&mut members, "timeLimit", 1, longest)?.unwrap_or(longest),
+            machine_detection: machine_detection(&mut members)?,
+            canonical,
         };
-        // A misspelt name must not quietly ring somebody without its variables or its limit.
-        match fields.keys().next() {
-            Some(name) => {
-                let name: String = name.chars().take(40).collect();
-                Err(invalid(format!("There is no parameter {name:?}.")))
-            }
+        // A misspelt name must not ring a person without the variables or the limit that was meant.
+        match members.first_name() {
+            Some(name) => Err(invalid(format!("Unknown parameter {:?}.", cut(name)))),
             None => Ok(request),
         }
     }
 }
 
-impl DialRequest {
-    /// The same text for every body that means the same.
-    pub(super) fn canonical(&self) -> String {
-        let detection = self.machine_detection.map(MachineDetection::as_str);
-        // Scalars and a sorted map always serialise.
-        json!([
-            self.to,
-            self.dynamic_variables,
-            self.record,
-            self.timeout_seconds,
-            self.time_limit_seconds,
-            detection
-        ])
-        .to_string()
-    }
-}
-
-/// An object whose names are all different. Of two numbers to call, somebody in front of us may have
-/// checked the other one.
-struct Fields(Map<String, Value>);
-
-impl<'de> Deserialize<'de> for Fields {
-    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
-        from.deserialize_map(FieldsVisitor)
-    }
-}
-
-struct FieldsVisitor;
-
-impl<'de> Visitor<'de> for FieldsVisitor {
-    type Value = Fields;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("an object")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Fields, A::Error> {
-        let mut fields = Map::new();
-        while let Some((name, value)) = entries.next_entry::<String, Value>()? {
-            if fields.insert(name, value).is_some() {
-                return Err(A::Error::custom("a name is there twice"));
-            }
-        }
-        Ok(Fields(fields))
-    }
+fn not_an_object(error: &NotMembers) -> Refusal {
+    let example = r#"Send a JSON object such as {"to": "+12125550123"}"#;
+    Refusal::new(Reason::InvalidJson, format!("{example}: the request {error}."))
 }
 
 fn invalid(message: String) -> Refusal {
     Refusal::new(Reason::InvalidParameter, message)
 }
 
-/// A field that is there; null counts as absent.
-fn take(fields: &mut Map<String, Value>, name: &str) -> Option<Value> {
-    fields.remove(name).filter(|value| !value.is_null())
-}
-
-fn to(fields: &mut Map<String, Value>) -> Result<E164, Refusal> {
+fn to(members: &mut Members<'_>) -> Result<E164, Refusal> {
     let message = "Send `to` in international form: +, country code, number, digits only, for example +12125550123.";
-    match take(fields, "to") {
-        None => Err(Refusal::new(Reason::MissingTo, message)),
-        Some(Value::String(text)) if text.is_empty() => {
-            Err(Refusal::new(Reason::MissingTo, message))
-        }
-        Some(Value::String(text)) => {
-            E164::parse(&text).map_err(|_| Refusal::new(Reason::InvalidTo, message))
-        }
-        Some(_) => Err(Refusal::new(Reason::InvalidTo, message)),
+    let missing = || Refusal::new(Reason::MissingTo, message);
+    let value = members.take("to").ok_or_else(missing)?;
+    match serde_json::from_str::<String>(value.get()) {
+        Ok(text) if text.is_empty() => Err(missing()),
+        Ok(text) => E164::parse(&text).map_err(|_| Refusal::new(Reason::InvalidTo, message)),
+        Err(_) => Err(Refusal::new(Reason::InvalidTo, message)),
     }
 }
 
-fn variables(fields: &mut Map<String, Value>) -> Result<DynamicVariables, Refusal> {
-    match take(fields, "dynamicVariables") {
-        None => Ok(DynamicVariables::default()),
-        Some(Value::Object(object)) => {
-            DynamicVariables::parse(&object).map_err(|error| invalid(format!("{error}.")))
-        }
-        Some(_) => Err(invalid("dynamicVariables must be an object.".to_owned())),
-    }
+fn variables(members: &mut Members<'_>) -> Result<DynamicVariables, Refusal> {
+    let Some(value) = members.take("dynamicVariables") else {
+        return Ok(DynamicVariables::default());
+    };
+    DynamicVariables::parse(value.get())
+        .map_err(|error| invalid(format!("dynamicVariables {error}.")))
 }
 
-fn record(fields: &mut Map<String, Value>) -> Result<Option<bool>, Refusal> {
-    match take(fields, "record") {
+/// What the campaign page of the original app sends: texts about a campaign. Those that
+/// `CAMPAIGN_VARIABLES` names become variables; the others are left out.
+fn campaign_variables(
+    members: &mut Members<'_>,
+    calling: &Calling,
+) -> Result<Vec<(String, String)>, Refusal> {
+    let Some(value) = members.take("campaignData") else { return Ok(Vec::new()) };
+    let data = Members::parse(value.get().as_bytes())
+        .map_err(|error| invalid(format!("campaignData {error}.")))?;
+    let text = |(name, value): (&str, &RawValue)| {
+        let text: String = serde_json::from_str(value.get())
+            .map_err(|_| invalid(format!("campaignData has no text for {:?}.", cut(name))))?;
+        Ok((name.to_owned(), text))
+    };
+    let texts = data.iter().map(text).collect::<Result<BTreeMap<_, _>, _>>()?;
+    let bytes: usize = texts.iter().map(|(name, text)| name.len() + text.len()).sum();
+    if data.len() > MAX_CAMPAIGN_MEMBERS || bytes > MAX_CAMPAIGN_BYTES {
+        return Err(invalid(format!(
+            "campaignData has more than {MAX_CAMPAIGN_MEMBERS} texts or more than {MAX_CAMPAIGN_BYTES} bytes."
+        )));
+    }
+    let mapped = calling.campaign_variables.iter();
+    Ok(mapped
+        .filter_map(|it| Some((it.variable.clone(), texts.get(&it.member)?.clone())))
+        .collect())
+}
+
+fn record(members: &mut Members<'_>) -> Result<Option<bool>, Refusal> {
+    match members.take("record").map(RawValue::get) {
         None => Ok(None),
-        Some(Value::Bool(record)) => Ok(Some(record)),
+        Some("true") => Ok(Some(true)),
+        Some("false") => Ok(Some(false)),
         Some(_) => Err(invalid("record must be true or false.".to_owned())),
     }
 }
 
 fn seconds(
-    fields: &mut Map<String, Value>,
+    members: &mut Members<'_>,
     name: &str,
     low: u32,
     high: u32,
 ) -> Result<Option<u32>, Refusal> {
-    let Some(value) = take(fields, name) else { return Ok(None) };
-    let seconds = value.as_u64().and_then(|seconds| u32::try_from(seconds).ok());
+    let Some(value) = members.take(name) else { return Ok(None) };
+    let seconds = serde_json::from_str(value.get()).ok();
     match seconds.filter(|seconds| (low..=high).contains(seconds)) {
         Some(seconds) => Ok(Some(seconds)),
         None => Err(invalid(format!("{name} must be a whole number of seconds, {low} to {high}."))),
     }
 }
 
-fn machine_detection(fields: &mut Map<String, Value>) -> Result<Option<MachineDetection>, Refusal> {
-    let Some(value) = take(fields, "machineDetection") else { return Ok(None) };
-    match value.as_str().and_then(MachineDetection::parse) {
+fn machine_detection(members: &mut Members<'_>) -> Result<Option<MachineDetection>, Refusal> {
+    let Some(value) = members.take("machineDetection") else { return Ok(None) };
+    let word: Option<String> = serde_json::from_str(value.get()).ok();
+    match word.as_deref().and_then(MachineDetection::parse) {
         Some(detection) => Ok(Some(detection)),
         None => Err(invalid("machineDetection must be Enable or DetectMessageEnd.".to_owned())),
     }
@@ -163,11 +148,26 @@ fn machine_detection(fields: &mut Map<String, Value>) -> Result<Option<MachineDe
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
+    use serde_json::json;
 
     use super::*;
+    use crate::settings::Settings;
+
+    /// `CAMPAIGN_VARIABLES`, and the defaults of everything else.
+    fn calling() -> Calling {
+        let campaign = "leadName=_prospect_name_, campaignName = _product_name_";
+        let var = |name: &str| (name == "CAMPAIGN_VARIABLES").then(|| campaign.to_owned());
+        Settings::parse(&var).calling
+    }
 
     fn parse(body: &str) -> Result<DialRequest, Reason> {
-        DialRequest::parse(body.as_bytes(), 900).map_err(|refusal| refusal.reason)
+        DialRequest::parse(body.as_bytes(), &calling()).map_err(|refusal| refusal.reason)
+    }
+
+    /// The message of a refusal, and its reason.
+    fn refused(body: &str) -> (Reason, String) {
+        let refusal = DialRequest::parse(body.as_bytes(), &calling()).unwrap_err();
+        (refusal.reason, format!("{refusal:?}"))
     }
 
     #[test]
@@ -193,7 +193,9 @@ mod tests {
         ] {
             assert_eq!(parse(body), Err(Reason::InvalidJson), "{body}");
         }
-        assert!(DialRequest::parse(&[0xff, 0xfe], 900).is_err());
+        assert!(DialRequest::parse(&[0xff, 0xfe], &calling()).is_err());
+        let (_, told) = refused("{\"to\":\n\"+1");
+        assert!(told.contains("line 2, column 3"), "{told}");
     }
 
     #[test]
@@ -259,10 +261,10 @@ mod tests {
     }
 
     #[test]
-    fn the_order_of_names_and_what_is_said_twice_over_change_nothing_and_everything_else_does() {
-        let canonical = |body: &str| DialRequest::parse(body.as_bytes(), 900).unwrap().canonical();
+    fn the_spelling_of_a_body_changes_nothing_in_what_was_sent_and_everything_else_does() {
+        let canonical = |body: &str| parse(body).unwrap().canonical;
         let plain = canonical(r#"{"to":"+12125550123","dynamicVariables":{"a":1,"b":"x"}}"#);
-        let same = r#" {"timeout":30,"dynamicVariables":{"b":"x","a":1},"to":"+12125550123"}"#;
+        let same = r#" {"dynamicVariables":{"b":"x","a":1},"timeout":null,"to":"+12125550123"}"#;
         assert_eq!(canonical(same), plain);
         for other in [
             r#"{"to":"+12125550124","dynamicVariables":{"a":1,"b":"x"}}"#,
@@ -271,16 +273,62 @@ mod tests {
             r#"{"to":"+12125550123","dynamicVariables":{"a":1,"b":"x"},"timeLimit":899}"#,
             r#"{"to":"+12125550123","dynamicVariables":{"a":1,"b":"x"},"record":false}"#,
             r#"{"to":"+12125550123","dynamicVariables":{"a":1,"b":"x"},"machineDetection":"Enable"}"#,
+            r#"{"to":"+12125550123","dynamicVariables":{"a":1,"b":"x"},"campaignData":{"c":"d"}}"#,
         ] {
             assert_ne!(canonical(other), plain, "{other}");
+        }
+    }
+
+    #[test]
+    fn the_members_that_the_setting_names_reach_the_agent_and_the_calls_own_variables_win() {
+        let variables =
+            |body: serde_json::Value| parse(&body.to_string()).unwrap().dynamic_variables;
+        let data = json!({"campaignName": "Spring", "campaignDescription": "x", "leadName": "Jo", "leadAbout": "y"});
+        let to = "+12125550123";
+        let mapped = variables(json!({"to": to, "campaignData": data}));
+        let expected = json!({"_prospect_name_": "Jo", "_product_name_": "Spring"});
+        assert_eq!(serde_json::to_value(&mapped).unwrap(), expected);
+        let own = json!({"_prospect_name_": "Jane", "vip": true});
+        let both = variables(json!({"to": to, "campaignData": data, "dynamicVariables": own}));
+        let expected = json!({"_prospect_name_": "Jane", "_product_name_": "Spring", "vip": true});
+        assert_eq!(serde_json::to_value(&both).unwrap(), expected);
+        assert!(variables(json!({"to": to, "campaignData": null})).is_empty());
+        assert!(variables(json!({"to": to, "campaignData": {"leadAbout": "y"}})).is_empty());
+    }
+
+    #[test]
+    fn campaign_data_beyond_its_bounds_and_misspelt_members_are_refused_by_name() {
+        let texts = |n: usize, length: usize| -> serde_json::Value {
+            (0..n).map(|i| (format!("{i:02}"), json!("x".repeat(length)))).collect()
+        };
+        let with = |data: serde_json::Value| {
+            json!({"to": "+12125550123", "campaignData": data}).to_string()
+        };
+        assert!(parse(&with(texts(20, 0))).is_ok() && parse(&with(texts(2, 2046))).is_ok());
+        for (body, named) in [
+            (with(texts(21, 0)), "campaignData has more than 20 texts"),
+            (with(texts(2, 2047)), "more than 4096 bytes"),
+            (with(json!([])), "campaignData is not a JSON object"),
+            (with(json!({"leadName": 5})), "leadName"),
+            (with(json!({"leadName": null})), "leadName"),
+            (
+                r#"{"to":"+12125550123","campaignData":{"leadName":"a","leadName":"b"}}"#
+                    .to_owned(),
+                "leadName",
+            ),
+            (r#"{"to":"+12125550123","campaingData":{}}"#.to_owned(), "campaingData"),
+        ] {
+            let (reason, told) = refused(&body);
+            assert_eq!(reason, Reason::InvalidParameter, "{body}");
+            assert!(told.contains(named), "{named} in {told}");
         }
     }
 
     proptest! {
         #[test]
         fn no_body_panics(body in any::<Vec<u8>>(), text in any::<String>()) {
-            let _ = DialRequest::parse(&body, 900);
-            let _ = DialRequest::parse(json!({"to": text, (text.clone()): text}).to_string().as_bytes(), 900);
+            let _ = DialRequest::parse(&body, &calling());
+            let _ = parse(&json!({"to": text, (text.clone()): text, "campaignData": {(text.clone()): text}}).to_string());
         }
     }
 }

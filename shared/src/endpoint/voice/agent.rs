@@ -84,12 +84,13 @@ async fn register(
     time: Time,
 ) -> Result<Connected, Failure> {
     let call_id = voice.call.call_id();
-    let none = DynamicVariables::default();
+    let defaults = &app.settings.calling.default_variables;
+    let variables = variables(call_id, known)?.map(|own| own.over(defaults));
     let request = RegisterCall {
         from: &voice.from,
         to: &voice.to,
         direction: voice.direction,
-        variables: variables(call_id, known)?.unwrap_or(&none),
+        variables: variables.as_ref().unwrap_or(defaults),
         call_id: call_id.map_or(voice.call_sid.as_str(), CallId::as_str),
     };
     let left = time.connected.saturating_duration_since(Instant::now());

@@ -34,16 +34,16 @@ fn whom_we_ring_and_when_is_parsed_whole_or_refused() {
 }
 
 #[test]
-fn only_0_and_false_leave_the_emergency_switch_off() {
-    let paused = |value: &str| {
+fn a_malformed_emergency_switch_dials_nothing_either() {
+    let with = |value: &str| {
         let mut vars = good();
         vars.insert("CALL_PAUSED", value.to_owned());
-        parse(&vars).limits.paused
+        parse(&vars)
     };
-    for value in ["off", "no", "1", "true", "yes"] {
-        assert!(paused(value), "{value}");
+    assert!(["1", "true", "yes", "ON"].into_iter().all(|value| with(value).limits.paused));
+    for value in ["", " ", "0", "false", "False", "off", "no"] {
+        let settings = with(value);
+        assert!(!settings.limits.paused && settings.for_dialling().is_ok(), "{value}");
     }
-    for value in ["", " ", "0", "false", "False"] {
-        assert!(!paused(value), "{value}");
-    }
+    assert!(with("ture").for_dialling().is_err());
 }

@@ -57,7 +57,7 @@ fn golden() -> [(&'static str, String, [&'static str; 2]); 4] {
             r#"<Response><Connect><Stream url="wss://example.com/ws" name="my_stream" track="inbound_track"><Parameter name="call_id" value="a&amp;b&lt;c>&quot;d&quot;'e"/><Parameter name="é" value="line1&#xA;line2&#x9;tab"/></Stream></Connect></Response>"#,
             r#"<Response><Connect><Stream name="my_stream" track="inbound_track" url="wss://example.com/ws"><Parameter name="call_id" value="a&amp;b&lt;c&gt;&quot;d&quot;'e" /><Parameter name="é" value="line1&#10;line2&#09;tab" /></Stream></Connect></Response>"#,
         ]),
-        ("say_hangup", say_and_hang_up("Technical difficulties. Please try again later.", None), [
+        ("say_hangup", say_and_hang_up("Technical difficulties. Please try again later.", None, None), [
             "<Response><Say>Technical difficulties. Please try again later.</Say><Hangup/></Response>",
             "<Response><Say>Technical difficulties. Please try again later.</Say><Hangup /></Response>",
         ]),
@@ -95,7 +95,7 @@ fn the_golden_texts_restate_the_shared_ones() {
 #[test]
 fn an_apology_may_have_a_language() {
     let expected = "<Response><Say language=\"de-DE\">Bitte später.</Say><Hangup/></Response>";
-    assert_eq!(tree(&say_and_hang_up("Bitte später.", Some("de-DE"))), tree(expected));
+    assert_eq!(tree(&say_and_hang_up("Bitte später.", None, Some("de-DE"))), tree(expected));
 }
 
 const ID: &str = "conv_0000000000000000000000000001";
@@ -203,7 +203,7 @@ fn what_opens_no_stream_to_an_agent_is_refused() {
         good.replace("Response>", "Outer>")
             .replace("<Outer>", "<Outer><Response>")
             .replace("</Outer>", "</Response></Outer>"),
-        say_and_hang_up("Sorry.", None),
+        say_and_hang_up("Sorry.", None, None),
         "<html><body>Bad gateway</body></html>".to_owned(),
     ];
     for document in bad {
@@ -249,7 +249,7 @@ fn a_stream_without_its_conversation_is_refused() {
 
 #[test]
 fn what_xml_cannot_hold_is_dropped() {
-    let said = say_and_hang_up("a\u{0}b\u{8}c\u{b}d\u{1f}e\u{fffe}f\u{ffff}g\u{1F600}", None);
+    let said = say_and_hang_up("a\u{0}b\u{8}c\u{b}d\u{1f}e\u{fffe}f\u{ffff}g\u{1F600}", None, None);
     assert_eq!(tree(&said), tree("<Response><Say>abcdefg\u{1F600}</Say><Hangup/></Response>"));
     let streamed = ConnectStream::default().twiml("wss://a.example/\u{1}b");
     assert!(streamed.contains("\"wss://a.example/b\""), "{streamed}");
@@ -257,7 +257,7 @@ fn what_xml_cannot_hold_is_dropped() {
 
 #[test]
 fn no_more_is_said_than_twilio_reads() {
-    let Tree::Element(_, _, verbs) = tree(&say_and_hang_up(&"é".repeat(5000), None)) else {
+    let Tree::Element(_, _, verbs) = tree(&say_and_hang_up(&"é".repeat(5000), None, None)) else {
         panic!()
     };
     let Tree::Element(_, _, said) = &verbs[0] else { panic!() };
@@ -282,7 +282,7 @@ const ANY_TEXT: &str = "([\\x00-\\x7f]|(?s:.)){0,40}";
 proptest! {
     #[test]
     fn any_sentence_is_said_whole(sentence in ANY_TEXT, language in prop::option::of("[a-zA-Z0-9-]{1,35}")) {
-        let document = say_and_hang_up(&sentence, language.as_deref());
+        let document = say_and_hang_up(&sentence, None, language.as_deref());
         let parsed = Document::parse(&document).unwrap();
         let say = parsed.root_element().first_element_child().unwrap();
         prop_assert_eq!(say.text().unwrap_or_default(), legal(&sentence));
