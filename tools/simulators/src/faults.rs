@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default, deny_unknown_fields)]
 pub struct Faults {
-    /// What ElevenLabs does with a REST request.
+    /// What ElevenLabs does with a request and a talk.
     pub elevenlabs: ElevenLabsFaults,
     /// What Twilio does with a call and its callbacks.
     pub twilio: TwilioFaults,
@@ -14,14 +14,53 @@ pub struct Faults {
     pub recording: RecordingFault,
 }
 
-/// Faults of ElevenLabs' REST interface.
+/// Faults of ElevenLabs.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default, deny_unknown_fields)]
 pub struct ElevenLabsFaults {
-    /// How a request that is in order is answered.
+    /// How `register-call` and `get-signed-url` are answered when they are in order.
     pub answer: ElevenLabsAnswer,
-    /// Real milliseconds before the answer, at any pace.
+    /// Real milliseconds before every answer, at any pace.
     pub delay_ms: u64,
+    /// How a conversation is answered that is read.
+    pub conversations: ConversationFault,
+    /// How often a conversation reads `processing` after its talk, before it reads `done`.
+    pub processing_reads: u32,
+    /// How many real milliseconds a registered conversation waits for its call before it reads
+    /// `failed` and cannot begin; a minute if absent.
+    pub start_within_ms: Option<u64>,
+    /// The dynamic variables that the agent cannot do without: a conversation that lacks one is
+    /// closed with 1008 at its start.
+    pub required_variables: Vec<String>,
+}
+
+/// How ElevenLabs answers `GET /v1/convai/conversations/{id}`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ConversationFault {
+    /// 200 with the conversation.
+    #[default]
+    Ok,
+    /// 401, the key lacks a permission.
+    Unauthorized,
+    /// 404, also for a conversation that exists.
+    NotFound,
+    /// 429 `rate_limit_exceeded`: back off.
+    RateLimited,
+    /// 500 with an HTML page.
+    ServerError,
+    /// 200 with an HTML page.
+    Nonsense,
+    /// 200 and the first half of the answer.
+    Truncated,
+    /// Takes the request and never answers.
+    Never,
+    /// Takes the request and closes the connection.
+    HangUp,
+    /// The conversation, followed by over 6 MB of turns: valid.
+    Huge,
+    /// The conversation, which reads `in-progress` for ever once it began: valid.
+    Stuck,
 }
 
 /// How ElevenLabs answers `register-call`, and `get-signed-url` where it makes sense there.

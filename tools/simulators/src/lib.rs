@@ -24,7 +24,8 @@ mod twilio;
 
 pub use config::{Config, Pace};
 pub use faults::{
-    CreateFault, ElevenLabsAnswer, ElevenLabsFaults, Faults, RecordingFault, TwilioFaults,
+    ConversationFault, CreateFault, ElevenLabsAnswer, ElevenLabsFaults, Faults, RecordingFault,
+    TwilioFaults,
 };
 pub use recording_sid::recording_sid;
 pub use records::{CreatedCall, Delivery, DeliveryKind, ElevenLabsRequest, Notification};

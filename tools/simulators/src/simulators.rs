@@ -6,10 +6,16 @@ use crate::{
     twilio::{self, call::Call, life, validation::CallOptions},
 };
 use axum::Router;
-use std::sync::{
-    Arc, Mutex, MutexGuard, PoisonError,
-    atomic::{AtomicU64, AtomicUsize, Ordering},
+use std::{
+    collections::VecDeque,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU64, AtomicUsize, Ordering},
+    },
 };
+
+/// How many requests to ElevenLabs are remembered: a page that shows a transcript asks for days.
+const REQUESTS_KEPT: usize = 10_000;
 
 /// A simulated Twilio and a simulated ElevenLabs with one memory. A clone is the same pair.
 #[derive(Clone)]
@@ -26,7 +32,7 @@ struct Inner {
     looks: AtomicUsize,
     created: Mutex<Vec<CreatedCall>>,
     deliveries: Mutex<Vec<Delivery>>,
-    elevenlabs_requests: Mutex<Vec<ElevenLabsRequest>>,
+    elevenlabs_requests: Mutex<VecDeque<ElevenLabsRequest>>,
     conversations: Conversations,
 }
 
@@ -85,10 +91,11 @@ impl Simulators {
         lock(&self.inner.deliveries).clone()
     }
 
-    /// Every REST request that the simulated ElevenLabs saw, refused ones too.
+    /// The REST requests that the simulated ElevenLabs saw, refused ones too; of very many the
+    /// latest.
     #[must_use]
     pub fn elevenlabs_requests(&self) -> Vec<ElevenLabsRequest> {
-        lock(&self.inner.elevenlabs_requests).clone()
+        lock(&self.inner.elevenlabs_requests).iter().cloned().collect()
     }
 
     /// Every call that a `POST Calls.json` created, in order.
@@ -210,6 +217,10 @@ impl Simulators {
     }
 
     pub(crate) fn remember_elevenlabs_request(&self, request: ElevenLabsRequest) {
-        lock(&self.inner.elevenlabs_requests).push(request);
+        let mut requests = lock(&self.inner.elevenlabs_requests);
+        if requests.len() == REQUESTS_KEPT {
+            requests.pop_front();
+        }
+        requests.push_back(request);
     }
 }

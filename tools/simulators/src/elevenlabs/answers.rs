@@ -1,9 +1,9 @@
 //! ElevenLabs' error bodies, in all three shapes of `detail`.
 
-use crate::{ElevenLabsAnswer, Simulators, hang_up::hang_up};
+use crate::{ElevenLabsAnswer, ElevenLabsFaults, Simulators, hang_up::hang_up};
 use axum::{
     Json,
-    http::StatusCode,
+    http::{StatusCode, header::CONTENT_TYPE},
     response::{Html, IntoResponse, Response},
 };
 use serde_json::{Value, json};
@@ -13,8 +13,9 @@ use std::time::Duration;
 #[derive(Debug)]
 pub(crate) enum Refusal {
     InvalidKey,
-    MissingPermission,
+    MissingPermission(&'static str),
     AgentNotFound,
+    ConversationNotFound,
     /// `loc`, `msg`, `type` of one entry of a 422 list.
     Unprocessable(Vec<&'static str>, &'static str, &'static str),
     RateLimited(&'static str),
@@ -32,18 +33,24 @@ impl IntoResponse for Refusal {
                 StatusCode::UNAUTHORIZED,
                 json!({ "status": "invalid_api_key", "message": "Invalid API key" }),
             ),
-            Self::MissingPermission => (
+            Self::MissingPermission(permission) => (
                 StatusCode::UNAUTHORIZED,
                 json!({
                     "type": "authentication_error",
                     "code": "unauthorized",
                     "status": "missing_permissions",
-                    "message": "The API key you used is missing the permission convai_write to execute this operation.",
+                    "message": format!(
+                        "The API key you used is missing the permission {permission} to execute this operation."
+                    ),
                 }),
             ),
             Self::AgentNotFound => (
                 StatusCode::NOT_FOUND,
                 json!({ "status": "agent_not_found", "message": "Agent not found" }),
+            ),
+            Self::ConversationNotFound => (
+                StatusCode::NOT_FOUND,
+                json!({ "status": "conversation_not_found", "message": "Conversation not found" }),
             ),
             Self::Unprocessable(loc, msg, kind) => (
                 StatusCode::UNPROCESSABLE_ENTITY,
@@ -76,15 +83,12 @@ impl IntoResponse for Refusal {
     }
 }
 
-/// The faults that have nothing to do with what was asked. `Ok` gives the answer that is left to the
-/// endpoint.
+/// The faults of `register-call` and `get-signed-url` that have nothing to do with what was asked.
+/// `Ok` gives the answer that is left to the endpoint.
 pub(crate) async fn faulty(simulators: &Simulators) -> Result<ElevenLabsAnswer, Refusal> {
-    let faults = simulators.faults().elevenlabs;
-    if faults.delay_ms > 0 {
-        tokio::time::sleep(Duration::from_millis(faults.delay_ms)).await;
-    }
+    let faults = delayed(simulators).await;
     Err(match faults.answer {
-        ElevenLabsAnswer::Unauthorized => Refusal::MissingPermission,
+        ElevenLabsAnswer::Unauthorized => Refusal::MissingPermission("convai_write"),
         ElevenLabsAnswer::NotFound => Refusal::AgentNotFound,
         ElevenLabsAnswer::Unprocessable => {
             Refusal::Unprocessable(vec!["body", "to_number"], "Field required", "missing")
@@ -98,4 +102,20 @@ pub(crate) async fn faulty(simulators: &Simulators) -> Result<ElevenLabsAnswer, 
         ElevenLabsAnswer::Never => std::future::pending().await,
         answer => return Ok(answer),
     })
+}
+
+/// What is to go wrong with a request, after the wait that every request has to take.
+pub(crate) async fn delayed(simulators: &Simulators) -> ElevenLabsFaults {
+    let faults = simulators.faults().elevenlabs;
+    if faults.delay_ms > 0 {
+        tokio::time::sleep(Duration::from_millis(faults.delay_ms)).await;
+    }
+    faults
+}
+
+/// JSON of which only the first half arrives.
+pub(crate) fn half(whole: &Value) -> Response {
+    let text = whole.to_string();
+    let half: String = text.chars().take(text.chars().count() / 2).collect();
+    ([(CONTENT_TYPE, "application/json")], half).into_response()
 }

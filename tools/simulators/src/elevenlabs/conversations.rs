@@ -1,38 +1,53 @@
-//! The conversations that wait for their call.
+//! The conversations that ElevenLabs knows.
 
+use super::record::Record;
 use crate::simulators::lock;
 use rand::{Rng as _, SeedableRng as _, distr::Alphanumeric, rngs::StdRng};
-use std::{collections::HashSet, sync::Mutex};
+use serde_json::{Map, Value};
+use std::{collections::VecDeque, sync::Mutex};
 
-/// Registered conversations. Each can be used once.
+/// How many conversations are remembered: `cargo dev` may run for days.
+const KEPT: usize = 500;
+
+/// Registered conversations, oldest first. Each can be used once.
 pub(crate) struct Conversations {
-    waiting: Mutex<HashSet<String>>,
+    records: Mutex<VecDeque<Record>>,
     chance: Mutex<StdRng>,
 }
 
 impl Conversations {
     pub(crate) fn new(seed: u64) -> Self {
         Self {
-            waiting: Mutex::default(),
+            records: Mutex::default(),
             chance: Mutex::new(StdRng::seed_from_u64(seed.wrapping_mul(0xD6E8_FEB8_6659_FD93))),
         }
     }
 
-    /// A new conversation: `conv_` and 28 characters.
-    pub(crate) fn register(&self) -> String {
-        let id = format!("conv_{}", self.letters(28));
-        lock(&self.waiting).insert(id.clone());
+    /// Makes a conversation of a request to register one, and forgets the oldest if there are too
+    /// many.
+    pub(super) fn register(&self, request: Map<String, Value>) -> String {
+        let id = self.id();
+        let mut records = lock(&self.records);
+        if records.len() == KEPT {
+            records.pop_front();
+        }
+        records.push_back(Record::new(id.clone(), request));
         id
     }
 
+    /// A new name of a conversation: `conv_` and 28 characters.
+    pub(super) fn id(&self) -> String {
+        format!("conv_{}", self.letters(28))
+    }
+
     /// A new signature of a signed URL: `cvtkn_` and 26 characters.
-    pub(crate) fn signature(&self) -> String {
+    pub(super) fn signature(&self) -> String {
         format!("cvtkn_{}", self.letters(26))
     }
 
-    /// True once for every registered conversation.
-    pub(crate) fn begin(&self, id: &str) -> bool {
-        lock(&self.waiting).remove(id)
+    /// Works on a conversation, if it is known.
+    pub(super) fn with<T>(&self, id: &str, work: impl FnOnce(&mut Record) -> T) -> Option<T> {
+        lock(&self.records).iter_mut().find(|record| record.id() == id).map(work)
     }
 
     fn letters(&self, count: usize) -> String {

@@ -1,9 +1,12 @@
-//! The simulated ElevenLabs: two REST calls and the conversation socket.
+//! The simulated ElevenLabs: three REST calls and the conversation socket.
 
 mod answers;
 mod conversation;
 mod conversations;
+mod history;
+mod record;
 mod register_call;
+mod script;
 mod signed_url;
 
 pub(crate) use conversations::Conversations;
@@ -24,6 +27,7 @@ pub(crate) fn router(simulators: &Simulators) -> Router {
         .route("/v1/convai/twilio/register-call", post(register_call::handle))
         .route("/v1/convai/conversation/get-signed-url", get(signed_url::handle))
         .route("/v1/convai/conversation", get(conversation::handle))
+        .route("/v1/convai/conversations/{id}", get(history::handle))
         .method_not_allowed_fallback(method_not_allowed)
         .with_state(simulators.clone())
 }

@@ -12,7 +12,7 @@ use axum::{
     http::{HeaderMap, Method, Uri, header},
     response::{IntoResponse as _, Response},
 };
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 pub(crate) async fn handle(
     State(simulators): State<Simulators>,
@@ -24,8 +24,8 @@ pub(crate) async fn handle(
     remember(&simulators, &method, &uri, &headers, &body);
     check_key(&simulators, &headers)?;
     let answer = faulty(&simulators).await?;
-    check(&simulators, &body)?;
-    let id = simulators.conversations().register();
+    let request = check(&simulators, &body)?;
+    let id = simulators.conversations().register(request);
     let twiml = twiml(&conversation_url(&simulators), &id, answer);
     Ok(match answer {
         ElevenLabsAnswer::JsonString => Json(Value::from(twiml)).into_response(),
@@ -60,7 +60,8 @@ fn twiml(url: &str, id: &str, answer: ElevenLabsAnswer) -> String {
     }
 }
 
-fn check(simulators: &Simulators, body: &[u8]) -> Result<(), Refusal> {
+/// The request, if it is in order.
+fn check(simulators: &Simulators, body: &[u8]) -> Result<Map<String, Value>, Refusal> {
     let Ok(Value::Object(body)) = serde_json::from_slice(body) else {
         return Err(Refusal::Unprocessable(vec!["body"], "JSON decode error", "json_invalid"));
     };
@@ -91,12 +92,12 @@ fn check(simulators: &Simulators, body: &[u8]) -> Result<(), Refusal> {
     if body.get("agent_id").and_then(Value::as_str) != Some(&simulators.config().agent_id) {
         return Err(Refusal::AgentNotFound);
     }
-    Ok(())
+    Ok(body)
 }
 
 /// Variables at the top level are a mistake that real ElevenLabs passes over until the call drops;
 /// here it is told at once.
-fn check_variables(body: &serde_json::Map<String, Value>) -> Result<(), Refusal> {
+fn check_variables(body: &Map<String, Value>) -> Result<(), Refusal> {
     const DATA: &str = "conversation_initiation_client_data";
     if body.contains_key("dynamic_variables") {
         let message = "Extra inputs are not permitted";

@@ -1,7 +1,7 @@
 //! `GET /v1/convai/conversation/get-signed-url`.
 
 use super::{
-    answers::{Refusal, faulty},
+    answers::{Refusal, faulty, half},
     check_key, conversation_url, remember,
 };
 use crate::{ElevenLabsAnswer, Simulators};
@@ -45,16 +45,11 @@ pub(crate) async fn handle(
     );
     if parameters.include_conversation_id == Some(true) {
         // Part of the address, not a field of its own; and not one that a Twilio call can use.
-        let id = conversations.register();
-        conversations.begin(&id);
-        url.push_str(&format!("&conversation_id={id}"));
+        url.push_str(&format!("&conversation_id={}", conversations.id()));
     }
     let body = json!({ "signed_url": url });
     Ok(match answer {
-        ElevenLabsAnswer::Truncated => {
-            let whole = body.to_string();
-            whole.chars().take(whole.chars().count() / 2).collect::<String>().into_response()
-        }
+        ElevenLabsAnswer::Truncated => half(&body),
         _ => Json(body).into_response(),
     })
 }

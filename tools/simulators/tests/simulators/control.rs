@@ -9,7 +9,17 @@ async fn faults_are_read_and_replaced_as_json() {
     let url = format!("{}/control", world.base);
     let before = http("GET", &url, &[], "").await.unwrap().json();
     assert_eq!(before["twilio"]["create"], "ok");
-    assert_eq!(before["elevenlabs"], json!({ "answer": "ok", "delayMs": 0 }));
+    assert_eq!(
+        before["elevenlabs"],
+        json!({
+            "answer": "ok",
+            "delayMs": 0,
+            "conversations": "ok",
+            "processingReads": 0,
+            "startWithinMs": null,
+            "requiredVariables": [],
+        })
+    );
     let faults = r#"{"twilio":{"create":"reject:21215","reorder":true},"recording":"gone"}"#;
     assert_eq!(http("PUT", &url, &[], faults).await.unwrap().status, 200);
     let after = http("GET", &url, &[], "").await.unwrap().json();

@@ -4,6 +4,7 @@
 
 mod callbacks;
 mod control;
+mod conversations;
 mod create;
 mod elevenlabs;
 mod life;
