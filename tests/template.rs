@@ -335,7 +335,8 @@ fn every_setting_of_an_existing_site_is_a_parameter_that_is_off_by_default() {
 fn every_parameter_is_in_one_group() {
     let template = template();
     let groups = &template["Metadata"]["AWS::CloudFormation::Interface"]["ParameterGroups"];
-    let mut grouped: Vec<_> = list(groups).iter().flat_map(|one| list(&one["Parameters"])).map(text).collect();
+    let mut grouped: Vec<_> =
+        list(groups).iter().flat_map(|one| list(&one["Parameters"])).map(text).collect();
     let mut all: Vec<_> = entries(&template["Parameters"]).map(|(name, _)| name).collect();
     grouped.sort_unstable();
     all.sort_unstable();
