@@ -65,16 +65,6 @@ judged('without the token that is set nobody dials, and the page says why', {}, 
   assert.deepEqual(await twilioClient(server).calls.list(), []);
 });
 
-judged('a double click rings once', async () => {
-  const server = await start();
-  const { page } = await openPage(browser, server.base);
-  await type(server, page, '+12125550174');
-  await button(page).dblclick();
-  await showsStatus(page, 'completed');
-  const dials = await twilioClient(server).calls.list();
-  assert.equal(dials.length, 1);
-});
-
 judged('a page that loses the server for a moment goes on following the call', async () => {
   const first = await start({ pace: 'real-time' });
   const { page } = await openPage(browser, first.base);

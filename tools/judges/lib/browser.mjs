@@ -56,3 +56,35 @@ export async function recordingOf(page) {
   });
   return { audio, duration: await audio.evaluate((element) => element.duration) };
 }
+
+/** What the server says to a request of the page's own. */
+const fetched = (route) =>
+  route.fetch({ headers: { ...route.request().headers(), 'sec-fetch-site': 'same-origin' } });
+
+/** Keeps the answers to an address back until `letGo`. `asked` has every request that the page made. */
+export async function hold(page, address) {
+  const asked = [];
+  let letGo;
+  const gone = new Promise((done) => (letGo = done));
+  await page.route(address, async (route) => {
+    asked.push(route.request());
+    const response = await fetched(route);
+    await gone;
+    await route.fulfill({ response });
+  });
+  return { asked, letGo };
+}
+
+/** Shows the page this status in place of what the server says, until `letGo`. */
+export async function pretend(page, status) {
+  let active = true;
+  await page.route('**/api/twilio/status?callId=*', async (route) => {
+    const response = await fetched(route);
+    if (!active) return route.fulfill({ response });
+    await route.fulfill({ response, json: { ...(await response.json()), status, recording: null } });
+  });
+  return { letGo: () => (active = false) };
+}
+
+/** Waits until the button can be pressed again. */
+export const isBack = (page) => page.locator('#dial button:enabled').waitFor();

@@ -7,6 +7,7 @@ mod environment;
 mod functions;
 mod host_guard;
 mod mode;
+mod page;
 mod server;
 
 pub use environment::Environment;

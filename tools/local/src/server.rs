@@ -2,21 +2,17 @@
 
 use std::fmt;
 use std::net::SocketAddr;
-use std::path::Path;
 use std::sync::Arc;
 
 use axum::Router;
 use axum::middleware::from_fn;
-use http::HeaderValue;
 use shared::endpoint::App;
 use shared::store::timely;
 use simulators::{Config, Pace, Simulators};
 use tokio::net::TcpListener;
-use tower_http::services::ServeDir;
-use tower_http::set_header::SetResponseHeaderLayer;
 
 use super::host_guard::{HostGuard, check};
-use super::{Environment, Mode, functions, mode};
+use super::{Environment, Mode, functions, mode, page};
 
 /// What a server is made from.
 pub struct Setup {
@@ -91,7 +87,8 @@ impl Server {
         let simulators =
             (mode == Mode::Simulated).then(|| simulate(address, setup.pace, setup.seed));
         let guard = HostGuard::new(environment.get("NEXT_PUBLIC_APP_URL"));
-        let mut router = functions::router(&app).merge(page());
+        let mut router =
+            functions::router(&app).merge(page::router().map_err(|error| other(&error))?);
         if let Some(simulators) = &simulators {
             router = router.nest("/simulated", simulators.router());
         }
@@ -119,14 +116,4 @@ fn simulate(address: SocketAddr, pace: Pace, seed: u64) -> Simulators {
         pace,
         seed,
     })
-}
-
-/// The files of `public/`, as Vercel serves them.
-fn page() -> Router {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../public");
-    let fresh = SetResponseHeaderLayer::overriding(
-        http::header::CACHE_CONTROL,
-        HeaderValue::from_static("no-cache"),
-    );
-    Router::new().fallback_service(ServeDir::new(folder)).layer(fresh)
 }
