@@ -27,4 +27,4 @@ pub use beside::Beside;
 pub use deployment::{Deployment, Site};
 pub use parts::part;
 pub use vercel::{files_below, vercel_functions};
-pub use visit::visit;
+pub use visit::{every_webhook_was_believed, visit};

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use hosts::{Beside, visit};
+use hosts::{Beside, every_webhook_was_believed, visit};
 use stores::{Missing, skip};
 use tokio::process::Command;
 
@@ -34,6 +34,7 @@ async fn browse(beside: &Beside) {
     let told = command.kill_on_drop(true).output().await.unwrap();
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
     assert!(told.status.success(), "{}{}", text(&told.stdout), text(&told.stderr));
+    every_webhook_was_believed(beside).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
