@@ -102,17 +102,27 @@ impl Bench {
 
     /// A function instance whose clock is so much ahead.
     pub(crate) fn later(&self, by: Duration) -> Arc<App> {
-        self.function_with_clock(&[], Ahead(by))
+        self.function_with_clock(&[], None, Ahead(by))
+    }
+
+    /// A function instance on some store, for which it is always the same time.
+    pub(crate) fn function_on(&self, store: Arc<dyn Store>, time: &str) -> Arc<App> {
+        self.function_with_clock(&[], Some(store), Stopped(Timestamp::parse_rfc3339(time).unwrap()))
     }
 
     /// A function instance for which it is always the same time.
     pub(crate) fn function_at(&self, time: &str, pairs: &[(&str, &str)]) -> Arc<App> {
-        self.function_with_clock(pairs, Stopped(Timestamp::parse_rfc3339(time).unwrap()))
+        self.function_with_clock(pairs, None, Stopped(Timestamp::parse_rfc3339(time).unwrap()))
     }
 
-    fn function_with_clock(&self, pairs: &[(&str, &str)], clock: impl Clock + 'static) -> Arc<App> {
+    fn function_with_clock(
+        &self,
+        pairs: &[(&str, &str)],
+        store: Option<Arc<dyn Store>>,
+        clock: impl Clock + 'static,
+    ) -> Arc<App> {
         let settings = Arc::into_inner(self.function(pairs, None)).unwrap().settings;
-        let store = shared::host::open_store(&settings, &self.http);
+        let store = store.unwrap_or_else(|| shared::host::open_store(&settings, &self.http));
         let (clock, random) = (Arc::new(clock), Arc::new(System));
         Arc::new(App::new(settings, store, self.http.clone(), clock, random))
     }
@@ -150,6 +160,16 @@ impl Bench {
     /// Reads as our own page does.
     pub(crate) async fn status(&self, query: &str) -> (u16, Value) {
         let url = format!("{}?{query}", self.url("status"));
+        json_of(self.http.get(url).header("sec-fetch-site", "same-origin")).await
+    }
+
+    /// The transcript of a call as our own page sees it.
+    pub(crate) async fn transcript(&self, call: &Value) -> (u16, Value) {
+        let (name, value) = match call["callSid"].as_str() {
+            Some(call_sid) => ("callSid", call_sid),
+            None => ("callId", call["callId"].as_str().unwrap()),
+        };
+        let url = format!("{}/api/elevenlabs/get-transcript?{name}={value}", self.base);
         json_of(self.http.get(url).header("sec-fetch-site", "same-origin")).await
     }
 

@@ -1,4 +1,4 @@
-//! The four functions over the simulated Twilio and ElevenLabs, end to end over real HTTP.
+//! The functions over the simulated Twilio and ElevenLabs, end to end over real HTTP.
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
 
@@ -7,6 +7,7 @@ mod bench;
 mod callbacks;
 mod destinations;
 mod dial_outcomes;
+mod existing_app;
 mod happy_path;
 mod idempotency;
 mod limits;
@@ -14,5 +15,6 @@ mod log;
 mod recordings;
 mod refusals;
 mod stores;
+mod transcripts;
 mod voice_failures;
 mod voice_guard;
