@@ -55,15 +55,24 @@ impl Beside {
     pub async fn vercel_dev(page: &[u8]) -> Option<Self> {
         let (listener, app) = front().await;
         let (_, functions) = front().await;
-        let settings = |site: &Site| {
-            let mut settings = site.settings();
-            settings.retain(|(name, _)| *name != "MAKE_CALL_TOKEN");
-            settings.extend(SETTINGS.map(|(name, value)| (name, value.to_owned())));
-            settings
-        };
-        let deployment = Deployment::vercel_dev_at(functions, app, settings).await?;
+        let deployment = Deployment::vercel_dev_at(functions, app, without_token).await?;
         Some(Self { deployment, functions, _site: site(listener, page, functions) })
     }
+
+    /// The same in front of what `vercel build` left, as deployed; `None` as above.
+    pub async fn vercel(page: &[u8]) -> Option<Self> {
+        let (listener, app) = front().await;
+        let (behind, functions) = front().await;
+        let deployment = Deployment::vercel_at(behind, app, without_token).await?;
+        Some(Self { deployment, functions, _site: site(listener, page, functions) })
+    }
+}
+
+fn without_token(site: &Site) -> Vec<(&'static str, String)> {
+    let mut settings = site.settings();
+    settings.retain(|(name, _)| *name != "MAKE_CALL_TOKEN");
+    settings.extend(SETTINGS.map(|(name, value)| (name, value.to_owned())));
+    settings
 }
 
 fn site(listener: tokio::net::TcpListener, page: &[u8], functions: SocketAddr) -> Server {

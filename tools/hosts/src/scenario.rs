@@ -66,7 +66,7 @@ async fn shuffled_and_doubled(site: &Site) -> Value {
     assert_story(&call);
     let asked = site.simulators.elevenlabs_requests().pop().unwrap();
     assert!(asked.headers.iter().all(|(name, _)| !name.starts_with("x-vercel-")), "{asked:?}");
-    let agent = asked.body.clone().unwrap();
+    let agent = asked.body.unwrap();
     let told = &agent["conversation_initiation_client_data"]["dynamic_variables"];
     assert_eq!(told["_agent_name_"], "Robin", "a call's own value wins: {told}");
     assert_eq!(told["_prospect_name_"], "there", "{told}");

@@ -50,5 +50,13 @@ async fn an_existing_sites_page_works_through_its_rewrites_to_vercel_dev() {
     let Some(beside) = Beside::vercel_dev(&page()).await else { return };
     visit(&beside).await;
     browse(&beside).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = ".ci/hosts runs it on what Vercel's builder built"]
+async fn an_existing_sites_page_works_through_its_rewrites_to_deployed_functions() {
+    let Some(beside) = Beside::vercel(&page()).await else { return };
+    visit(&beside).await;
+    browse(&beside).await;
     beside.deployment.stop().await;
 }

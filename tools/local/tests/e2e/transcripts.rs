@@ -67,7 +67,8 @@ async fn a_transcript_is_done_when_the_talk_is_and_has_what_each_of_them_said() 
 }
 
 #[tokio::test]
-async fn before_the_conversation_is_known_a_transcript_is_pending_and_then_it_has_what_was_said_so_far() {
+async fn before_the_conversation_is_known_a_transcript_is_pending_and_then_it_has_what_was_said_so_far()
+ {
     let bench = Bench::new().await;
     bench.create_answers(CreateFault::ServerErrorNoCall);
     let (_, unknown) = bench.dial(json!({"to": ANSWERS})).await;
