@@ -8,6 +8,8 @@ const MAY_RING = ['twilio_unknown_outcome', 'idempotency_unknown_outcome'];
 const ASK_AGAIN = ['idempotency_in_flight', 'internal_error'];
 /** Seconds before a lost answer is asked for again. */
 const PATIENCE = [1, 2, 4, 8, 15, 15, 0];
+/** A call that Twilio has not named for so long does not ring any more. */
+const UNKNOWN_MS = 120_000;
 /** Counts the presses: what still runs for an earlier one ends. */
 let latest = 0;
 /** The call that was asked for and of which no answer came. */
@@ -115,7 +117,7 @@ async function play(callSid) {
 
 /** The call until it is over and its recording is there. The button is back when the call is over. */
 async function follow(callId, turn) {
-  let unknown = 0;
+  let unknownSince;
   let afterEnd = 0;
   let listens = false;
   // A recording may come a while after the end, or never.
@@ -129,10 +131,9 @@ async function follow(callId, turn) {
         listens = true;
         listen(callId, turn);
       }
-      // A call that Twilio has not named for two minutes does not ring any more.
-      if (call.status === 'unknown') unknown += 1;
+      unknownSince = call.status === 'unknown' ? (unknownSince ?? Date.now()) : undefined;
       if (OVER.includes(call.status)) afterEnd += 1;
-      if (afterEnd || unknown > 240) button.disabled = false;
+      if (afterEnd || Date.now() - unknownSince > UNKNOWN_MS) button.disabled = false;
       if (afterEnd && call.recording?.status === 'completed') return play(call.callSid);
     } else if (!passes(answer)) {
       button.disabled = false;

@@ -97,15 +97,21 @@ judged('the second click of a double click rings nothing more, even if the call 
   await showsStatus(page, 'completed');
   await isBack(page);
   await press(page, 2);
+  // A request that the click made is known once this one is answered.
+  await page.evaluate(() => fetch('/'));
+  assert.deepEqual([dials.length, await rung('+12125550147')], [1, 1]);
+});
+
+judged('a key that is held down rings nothing more, even if the call is over by then', async () => {
+  const { page, dials } = await open('+12125550157');
   await page.getByLabel('Number to call').focus();
   await page.keyboard.down('Enter');
-  await until('the next wish', () => dials.length === 2);
   await showsStatus(page, 'completed');
   await isBack(page);
-  // A key that stays down repeats itself.
+  // It repeats itself.
   await page.keyboard.down('Enter');
   await page.evaluate(() => fetch('/'));
-  assert.deepEqual([dials.length, await rung('+12125550147')], [2, 2]);
+  assert.deepEqual([dials.length, await rung('+12125550157')], [1, 1]);
 });
 
 judged('a double click at its own pace rings once', async () => {
@@ -207,6 +213,19 @@ judged("a call whose outcome is unknown is followed, and the button is back when
   await showsStatus(page, 'completed');
   await isBack(page);
   assert.equal(dials.length, 1);
+});
+
+judged('a call that Twilio has not named for two minutes gives the button back', async () => {
+  const { page, dials } = await open('+12125550158', (page) => page.clock.install());
+  await pretend(page, 'unknown');
+  await press(page);
+  await showsStatus(page, 'unknown');
+  await page.clock.fastForward(100_000);
+  await page.evaluate(() => fetch('/'));
+  await pressEverything(page);
+  assert.equal(dials.length, 1);
+  await page.clock.fastForward(30_000);
+  await isBack(page);
 });
 
 judged('no line of the log holds a number, a token or a key', () => assertDiscreet(server));

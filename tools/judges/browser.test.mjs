@@ -6,6 +6,7 @@ import { look } from './lib/calls.mjs';
 import { listen } from './lib/http.mjs';
 import { assertDiscreet } from './lib/log.mjs';
 import { skip } from './lib/missing.mjs';
+import { until } from './lib/poll.mjs';
 import { startServer } from './lib/server.mjs';
 import { twilioClient } from './lib/twilio.mjs';
 
@@ -59,6 +60,9 @@ async function watchAWholeCall() {
     assert.ok(told.includes(event), `${event} in ${told}`);
   }
   assert.ok(!told.includes('5550171'), 'no number on the page');
+  const said = page.locator('#transcript li');
+  await said.filter({ hasText: 'PersonGoodbye.' }).waitFor();
+  assert.match((await said.allTextContents())[0], /^AgentHello there,/);
 
   const { audio, duration } = await recordingOf(page);
   assert.ok(duration > 3 && duration < 60, `duration ${duration}`);
@@ -98,6 +102,23 @@ const AT_ONCE = {
 judged('on the page a person sees what becomes of each call', (t) =>
   // Each of them mostly waits for a phone to ring.
   Promise.all(Object.entries(AT_ONCE).map(([name, run]) => t.test(name, run))));
+
+judged('the page runs under a policy that stops inline scripts and styles', async () => {
+  const { page, complaints } = await openPage(browser, server.base);
+  assert.deepEqual(complaints, [], 'it obeys it');
+  await page.evaluate(() => {
+    const script = document.createElement('script');
+    script.textContent = 'document.title = "injected"';
+    document.body.append(script);
+    document.body.setAttribute('style', 'display: none');
+  });
+  await until('both complaints', () => complaints.length >= 2);
+  for (const what of ['script', 'style']) {
+    assert.ok(complaints.some((text) => text.includes('Content Security Policy directive') && text.includes(what)), complaints.join('\n'));
+  }
+  assert.equal(await page.title(), 'close-loop');
+  assert.ok(await button(page).isVisible());
+});
 
 judged("a page of another origin can neither dial nor read, whatever it tries", async (t) => {
   const stranger = await listen((_, outgoing) => {

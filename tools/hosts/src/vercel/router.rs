@@ -80,6 +80,8 @@ fn forwarded(headers: HeaderMap) -> HeaderMap {
 fn file(path: &str, content: &[u8]) -> Response<Bytes> {
     let media = match path.rsplit('.').next() {
         Some("html") => "text/html; charset=utf-8",
+        Some("css") => "text/css; charset=utf-8",
+        Some("js") => "application/javascript; charset=utf-8",
         Some("xml") => "application/xml",
         _ => "application/octet-stream",
     };
