@@ -9,14 +9,16 @@ use crate::harness::world::World;
 fn every_function_is_plain_http_on_the_port_it_was_told() {
     let world = World::new();
     let methods = [
-        ("make-call", "POST, OPTIONS"),
-        ("voice", "POST"),
-        ("status", "GET, POST, OPTIONS"),
-        ("recording", "GET, POST, OPTIONS"),
+        ("elevenlabs/get-transcript", "GET, OPTIONS"),
+        ("twilio/make-call", "POST, OPTIONS"),
+        ("twilio/voice", "POST"),
+        ("twilio/status", "GET, POST, OPTIONS"),
+        ("twilio/recording", "GET, POST, OPTIONS"),
     ];
-    for (name, allowed) in methods {
+    for (path, allowed) in methods {
+        let (_, name) = path.split_once('/').unwrap();
         let (_process, address) = start(&world, name, &[]);
-        let target = format!("PUT /api/twilio/{name}");
+        let target = format!("PUT /api/{path}");
         let answer = http::ask(address, &target, &[("host", "localhost")], b"").unwrap();
         assert_eq!((answer.status(), answer.header("allow")), (405, Some(allowed)), "{name}");
     }

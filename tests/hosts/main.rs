@@ -11,6 +11,7 @@ mod harness;
 mod lambda;
 mod local;
 mod manifest;
+mod transcript;
 mod vercel;
 
 /// Where cargo built this function.
@@ -20,6 +21,7 @@ fn built(name: &str) -> &'static str {
         "voice" => env!("CARGO_BIN_EXE_voice"),
         "status" => env!("CARGO_BIN_EXE_status"),
         "recording" => env!("CARGO_BIN_EXE_recording"),
+        "get-transcript" => env!("CARGO_BIN_EXE_get-transcript"),
         other => panic!("there is no function {other}"),
     }
 }

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::{env, fs, process};
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::http::{Answer, Message, Server};
 use super::webhook::encode as form_encode;
@@ -33,6 +33,8 @@ pub(crate) struct World {
     pub(crate) folder: PathBuf,
     /// Twilio's REST API and ElevenLabs, on one port.
     pub(crate) upstream: Server,
+    /// A setting that is left out.
+    without: Option<&'static str>,
 }
 
 impl World {
@@ -42,13 +44,19 @@ impl World {
         // Short, and not in target/: a unix socket's path has at most some hundred bytes.
         let folder = env::temp_dir().join(format!("hosts-{}-{number}", process::id()));
         fs::create_dir_all(&folder).unwrap();
-        Self { folder, upstream: Server::start(answer) }
+        Self { folder, upstream: Server::start(answer), without: None }
+    }
+
+    /// The same deployment with one setting fewer.
+    pub(crate) fn without(mut self, setting: &'static str) -> Self {
+        self.without = Some(setting);
+        self
     }
 
     /// Complete settings of a deployment under this public address.
     pub(crate) fn settings(&self, app_url: &str) -> Vec<(&'static str, String)> {
         let upstream = format!("http://{}", self.upstream.address);
-        vec![
+        let mut settings = vec![
             ("NEXT_PUBLIC_APP_URL", app_url.to_owned()),
             ("TWILIO_ACCOUNT_SID", ACCOUNT_SID.to_owned()),
             ("TWILIO_AUTH_TOKEN", AUTH_TOKEN.to_owned()),
@@ -62,7 +70,9 @@ impl World {
             ("ELEVENLABS_API_URL", upstream),
             ("MAKE_CALL_TOKEN", BEARER.trim_start_matches("Bearer ").to_owned()),
             ("STORE_URL", format!("sqlite:{}", self.file("calls.sqlite").display())),
-        ]
+        ];
+        settings.retain(|(name, _)| Some(*name) != self.without);
+        settings
     }
 
     /// Twilio was asked this often to dial, and every webhook it was given is ours.
@@ -98,9 +108,23 @@ impl Drop for World {
     }
 }
 
+/// As ElevenLabs tells one that is over; a turn without a message used a tool.
+fn conversation() -> Value {
+    json!({
+        "agent_id": "agent_1", "conversation_id": "conv_1", "status": "done",
+        "transcript": [
+            {"role": "agent", "message": "Olá! <How> are you?", "time_in_call_secs": 0},
+            {"role": "agent", "message": null, "time_in_call_secs": 1},
+            {"role": "user", "message": "Très bien.", "time_in_call_secs": 3}
+        ],
+        "metadata": {"call_duration_secs": 5}
+    })
+}
+
 fn answer(request: &Message) -> Answer {
     let (status, body) = match request.target().as_str() {
         "POST /v1/convai/twilio/register-call" => (200, TWIML.as_bytes().to_vec()),
+        "GET /v1/convai/conversations/conv_1" => (200, conversation().to_string().into_bytes()),
         target if target.ends_with("/Calls.json") => {
             (201, json!({"sid": CALL_SID, "status": "queued"}).to_string().into_bytes())
         }

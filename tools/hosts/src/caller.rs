@@ -14,7 +14,16 @@ pub(crate) const FORM: &str = "application/x-www-form-urlencoded; charset=UTF-8"
 
 /// The page reads.
 pub(crate) fn get(query: &str) -> Request<Bytes> {
-    let request = Request::get(format!("/api/twilio/{query}"));
+    get_path(&format!("/api/twilio/{query}"))
+}
+
+/// The page reads what is said.
+pub(crate) fn get_transcript(query: &str) -> Request<Bytes> {
+    get_path(&format!("/api/elevenlabs/get-transcript?{query}"))
+}
+
+fn get_path(path: &str) -> Request<Bytes> {
+    let request = Request::get(path);
     request.header(header::AUTHORIZATION, format!("Bearer {TOKEN}")).body(Bytes::new()).unwrap()
 }
 
@@ -52,6 +61,18 @@ pub(crate) async fn settled(site: &Site, placed: &Value) -> Value {
     let call_id = placed["body"]["callId"].as_str().unwrap();
     let answer = essence(ask(site, get(&format!("status?callId={call_id}"))).await);
     assert_eq!(answer["status"], 200, "{}: {answer}", site.name);
+    answer
+}
+
+/// What was said in a call that is over, as soon as ElevenLabs may be asked.
+pub(crate) async fn transcript(site: &Site, query: &str) -> Value {
+    let answer = essence(ask(site, get_transcript(query)).await);
+    assert_eq!(
+        (&answer["status"], &answer["body"]["status"]),
+        (&json!(200), &json!("done")),
+        "{}: {answer}",
+        site.name
+    );
     answer
 }
 

@@ -13,6 +13,12 @@ use crate::wire::Server;
 /// What everybody who dials and reads shows.
 pub(crate) const TOKEN: &str = "a-token-of-sixteen";
 
+/// What the agent is told: a variable for every call, and one that a campaign's request fills.
+pub(crate) const VARIABLES: [(&str, &str); 2] = [
+    ("CAMPAIGN_VARIABLES", "leadName=_prospect_name_,campaignName=_product_name_"),
+    ("DYNAMIC_VARIABLES", r#"{"_agent_name_":"Alex","_prospect_name_":"there"}"#),
+];
+
 /// All chance is the same everywhere, so that differences are the hosts' own.
 pub(crate) const SEED: u64 = 4;
 
@@ -104,7 +110,7 @@ impl Site {
     /// The variables of its functions, without the store's.
     pub(crate) fn settings(&self) -> Vec<(&'static str, String)> {
         let simulated = format!("http://{}/simulated", self.simulated);
-        vec![
+        let mut settings = vec![
             ("ELEVENLABS_AGENT_ID", local::SIMULATED_AGENT_ID.to_owned()),
             ("ELEVENLABS_API_KEY", local::SIMULATED_API_KEY.to_owned()),
             ("ELEVENLABS_API_URL", format!("{simulated}/elevenlabs")),
@@ -115,7 +121,9 @@ impl Site {
             ("TWILIO_API_URL", format!("{simulated}/twilio")),
             ("TWILIO_AUTH_TOKEN", local::SIMULATED_AUTH_TOKEN.to_owned()),
             ("TWILIO_PHONE_NUMBER", local::SIMULATED_PHONE_NUMBER.to_owned()),
-        ]
+        ];
+        settings.extend(VARIABLES.map(|(name, value)| (name, value.to_owned())));
+        settings
     }
 }
 

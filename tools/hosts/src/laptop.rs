@@ -4,21 +4,27 @@ use local::{Environment, Setup};
 use simulators::Pace;
 use stores::Folder;
 
-use crate::deployment::{Deployment, SEED, Site, TOKEN, front};
+use crate::deployment::{Deployment, SEED, Site, TOKEN, VARIABLES, front};
 use crate::vercel::Functions;
 use crate::wire::Server;
 
 impl Deployment {
     /// Everything on one port of this process.
     pub async fn laptop() -> Self {
+        Self::laptop_with([("MAKE_CALL_TOKEN", TOKEN)]).await
+    }
+
+    /// The same with these settings in place of the token.
+    pub(crate) async fn laptop_with<'a>(
+        settings: impl IntoIterator<Item = (&'a str, &'a str)>,
+    ) -> Self {
         let (listener, address) = front().await;
         let folder = Folder::new();
         let store = format!("sqlite:{}", folder.path().join("calls.sqlite").display());
+        let mut environment = Environment::from_pairs(VARIABLES.into_iter().chain(settings));
+        environment.set("STORE_URL", store);
         let setup = Setup {
-            environment: Environment::from_pairs([
-                ("MAKE_CALL_TOKEN", TOKEN),
-                ("STORE_URL", &store),
-            ]),
+            environment,
             pace: Pace::Instant,
             seed: SEED,
             new_token: Box::new(|| TOKEN.to_owned()),

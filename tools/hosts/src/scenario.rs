@@ -8,7 +8,10 @@ use http::{Request, header};
 use serde_json::{Value, json};
 use simulators::{DeliveryKind, Faults, sign};
 
-use crate::caller::{FORM, ask, dial, get, post_json, read, sent, settled, webhook, webhooks};
+use crate::caller::{
+    FORM, ask, dial, get, get_transcript, post_json, read, sent, settled, transcript, webhook,
+    webhooks,
+};
 use crate::deployment::Site;
 use crate::essence::{assert_story, call_essence, essence};
 use crate::names::Names;
@@ -17,6 +20,7 @@ use crate::wire;
 /// The simulated persons of these numbers pick up and talk. Each is rung once: deployed functions let
 /// a number rest after a call.
 const TALKS: [&str; 2] = ["+12125550123", "+12125550124"];
+const CAMPAIGN: &str = "+12125550125";
 const IS_BUSY: [&str; 2] = ["+12125550101", "+12125550201"];
 const FORGED: &str = "evil.example";
 
@@ -33,8 +37,9 @@ pub async fn play(site: &Site) -> Value {
         "4 recording": recording(site).await,
         "5 forged": forged(site).await,
         "6 busy": busy(site).await,
-        "7 refused": refused(site).await,
-        "8 newest": essence(ask(site, get("status")).await),
+        "7 campaign": campaign(site).await,
+        "8 refused": refused(site).await,
+        "9 newest": essence(ask(site, get("status")).await),
     });
     Names::default().replace(&told)
 }
@@ -52,7 +57,8 @@ async fn shuffled_and_doubled(site: &Site) -> Value {
     let mut faults = Faults::default();
     (faults.twilio.reorder, faults.twilio.duplicate) = (true, 1.0);
     site.simulators.set_faults(faults);
-    let variables = json!({"customer_name": "José & Söhne <\"'>", "attempt": 2});
+    let variables =
+        json!({"customer_name": "José & Söhne <\"'>", "attempt": 2, "_agent_name_": "Robin"});
     let placed = dial(site, &json!({"to": TALKS[1], "dynamicVariables": variables}), &[]).await;
     let call = settled(site, &placed).await;
     site.simulators.set_faults(Faults::default());
@@ -60,8 +66,12 @@ async fn shuffled_and_doubled(site: &Site) -> Value {
     assert_story(&call);
     let asked = site.simulators.elevenlabs_requests().pop().unwrap();
     assert!(asked.headers.iter().all(|(name, _)| !name.starts_with("x-vercel-")), "{asked:?}");
+    let agent = asked.body.unwrap();
+    let told = &agent["conversation_initiation_client_data"]["dynamic_variables"];
+    assert_eq!(told["_agent_name_"], "Robin", "a call's own value wins: {told}");
+    assert_eq!(told["_prospect_name_"], "there", "{told}");
     let webhooks = webhooks(site, &placed);
-    json!({"placed": placed, "call": call, "webhooks": webhooks, "agent": asked.body})
+    json!({"placed": placed, "call": call, "webhooks": webhooks, "agent": agent})
 }
 
 async fn late(site: &Site) -> Value {
@@ -173,21 +183,61 @@ async fn busy(site: &Site) -> Value {
     json!({"placed": placed, "call": call, "webhooks": webhooks(site, &placed)})
 }
 
+/// What the campaign page of an existing site sends, and the transcript that it then polls.
+async fn campaign(site: &Site) -> Value {
+    let data = json!({"campaignName": "Solar roofs", "campaignDescription": "A free visit",
+        "leadName": "Dana Ö.", "leadAbout": "Owns a house"});
+    let misspelt = json!({"to": CAMPAIGN, "campaingData": data}).to_string();
+    let misspelt = essence(ask(site, post_json("make-call", &misspelt)).await);
+    assert_eq!(misspelt["status"], 400, "{misspelt}");
+    assert!(misspelt["body"]["message"].as_str().unwrap().contains("campaingData"), "{misspelt}");
+
+    let placed = dial(site, &json!({"to": CAMPAIGN, "campaignData": data}), &[]).await;
+    let call = settled(site, &placed).await;
+    assert_eq!(call["body"]["status"], "completed", "{call}");
+    let asked = site.simulators.elevenlabs_requests().pop().unwrap().body.unwrap();
+    let told = &asked["conversation_initiation_client_data"]["dynamic_variables"];
+    for (name, value) in [
+        ("_agent_name_", "Alex"),
+        ("_prospect_name_", "Dana Ö."),
+        ("_product_name_", "Solar roofs"),
+    ] {
+        assert_eq!(told[name], value, "{told}");
+    }
+    assert!(!told.to_string().contains("Owns a house"), "nothing maps leadAbout: {told}");
+
+    let mut transcripts = Vec::new();
+    for name in ["callSid", "callId"] {
+        let id = placed["body"][name].as_str().unwrap();
+        let told = transcript(site, &format!("{name}={id}")).await;
+        assert_eq!(told["body"]["conversationId"], call["body"]["conversationId"], "{told}");
+        assert!(told["body"]["transcript"].to_string().contains("Dana Ö."), "{told}");
+        transcripts.push(told);
+    }
+    assert_eq!(transcripts[0], transcripts[1], "one call has one transcript");
+    json!({"misspelt": misspelt, "placed": placed, "call": call, "agent": asked, "told": transcripts})
+}
+
 /// Every kind of no, from every function.
 async fn refused(site: &Site) -> Value {
-    let unsigned = |function: &str| {
-        let request = Request::post(format!("/api/twilio/{function}")).header("content-type", FORM);
+    let unsigned = |path: &str| {
+        let request = Request::post(format!("/api/{path}")).header("content-type", FORM);
         request.body(Bytes::from(format!("CallSid=CA{}", "5".repeat(32)))).unwrap()
     };
-    let no_token = Request::get("/api/twilio/status").body(Bytes::new()).unwrap();
+    let no_token = |path: &str| Request::get(format!("/api/{path}")).body(Bytes::new()).unwrap();
     let mut told = Vec::new();
     for (request, expected) in [
-        (unsigned("voice"), 403),
-        (unsigned("status"), 403),
-        (unsigned("recording"), 403),
-        (no_token, 401),
+        (unsigned("twilio/voice"), 403),
+        (unsigned("twilio/status"), 403),
+        (unsigned("twilio/recording"), 403),
+        (no_token("twilio/status"), 401),
         (get(&format!("status?callId={}", "6".repeat(32))), 404),
         (get("status?callId=x&callId=%20%2B"), 400),
+        (unsigned("elevenlabs/get-transcript"), 405),
+        (no_token("elevenlabs/get-transcript"), 401),
+        (get_transcript(&format!("callSid=CA{}", "6".repeat(32))), 404),
+        (get_transcript("callId=x"), 400),
+        (get_transcript(""), 400),
         (post_json("make-call", "{"), 400),
         (post_json("make-call", &" ".repeat(64 * 1024 + 1)), 413),
         (post_json("voice", "{}"), 403),

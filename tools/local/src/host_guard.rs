@@ -21,11 +21,15 @@ impl HostGuard {
 
     fn admits(&self, host: &str) -> bool {
         let Ok(authority) = host.parse::<http::uri::Authority>() else { return false };
-        let name = authority.host().trim_matches(['[', ']']).to_ascii_lowercase();
-        let is_loopback =
-            name.parse::<std::net::IpAddr>().map_or(name == "localhost", |ip| ip.is_loopback());
-        is_loopback || self.app_host.as_deref().is_some_and(|app_host| app_host == name)
+        let name = authority.host().to_ascii_lowercase();
+        is_loopback(&name) || self.app_host.as_deref().is_some_and(|app_host| app_host == name)
     }
+}
+
+/// Whether the host of an address, in lower case, is this machine.
+pub(crate) fn is_loopback(name: &str) -> bool {
+    let ip = name.trim_matches(['[', ']']).parse::<std::net::IpAddr>();
+    ip.map_or(name == "localhost", |ip| ip.is_loopback())
 }
 
 /// Refuses requests for other hosts before they reach anything.

@@ -64,6 +64,10 @@ async fn listen(port: Option<&str>) -> Result<TcpListener, String> {
 fn greet(server: &Server) {
     let address = server.address;
     println!("close-loop listens on http://{address}");
+    let app_url = server.app.settings.app_url.as_ref().map(|app_url| app_url.base());
+    if let Some(base) = app_url.filter(|base| *base != format!("http://{address}")) {
+        println!("  Twilio calls back at {base}");
+    }
     match server.mode {
         Mode::Simulated => {
             println!("  Twilio and ElevenLabs are simulated: no phone rings, nothing is spent.");
@@ -71,9 +75,6 @@ fn greet(server: &Server) {
         }
         Mode::Real => {
             println!("  REAL Twilio and ElevenLabs: phones ring and money is spent.");
-            if let Some(app_url) = &server.app.settings.app_url {
-                println!("  Twilio calls back at {}", app_url.base());
-            }
             if let Some(token) = &server.made_token {
                 println!("  MAKE_CALL_TOKEN was not set; for this run it is {token}");
             }

@@ -2,7 +2,10 @@
 
 use std::net::SocketAddr;
 
+use http::Uri;
+
 use super::Environment;
+use super::host_guard::is_loopback;
 
 /// The simulated account. Not secrets: they open nothing but a simulator on this machine.
 pub const SIMULATED_ACCOUNT_SID: &str = "AC00000000000000000000000000000001";
@@ -76,7 +79,11 @@ pub(crate) fn complete(
         Mode::Real => None,
         Mode::Simulated => {
             let base = format!("http://{address}");
-            environment.set("NEXT_PUBLIC_APP_URL", base.clone());
+            // A site on this machine may stand in front and rewrite to us. The simulated Twilio reaches
+            // no other machine.
+            if !environment.get("NEXT_PUBLIC_APP_URL").is_some_and(is_here) {
+                environment.set("NEXT_PUBLIC_APP_URL", base.clone());
+            }
             environment.set("TWILIO_API_URL", format!("{base}/simulated/twilio"));
             environment.set("ELEVENLABS_API_URL", format!("{base}/simulated/elevenlabs"));
             environment.set("TWILIO_ACCOUNT_SID", SIMULATED_ACCOUNT_SID);
@@ -84,7 +91,8 @@ pub(crate) fn complete(
             environment.set("TWILIO_PHONE_NUMBER", SIMULATED_PHONE_NUMBER);
             environment.set("ELEVENLABS_AGENT_ID", SIMULATED_AGENT_ID);
             environment.set("ELEVENLABS_API_KEY", SIMULATED_API_KEY);
-            environment.default("ALLOWED_ORIGINS", format!("http://localhost:{port}"));
+            let origins = format!("http://localhost:{port},{base}");
+            environment.default("ALLOWED_ORIGINS", origins);
             environment.default("RECORD_CALLS", "true");
             // Nobody is rung: whoever tries it presses the button as often as they like.
             environment.default("CALL_RATE_PER_CLIENT", "1000");
@@ -97,6 +105,34 @@ pub(crate) fn complete(
             environment.default("ANONYMOUS_TIME_LIMIT_SECONDS", "900");
             environment.default("ANONYMOUS_VARIABLES", SIMULATED_VARIABLES);
             None
+        }
+    }
+}
+
+fn is_here(url: &str) -> bool {
+    let host = |url: &Uri| url.host().map(str::to_ascii_lowercase);
+    url.trim().parse().ok().as_ref().and_then(host).is_some_and(|host| is_loopback(&host))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn simulated_under(app_url: &str) -> String {
+        let mut environment = Environment::from_pairs([("NEXT_PUBLIC_APP_URL", app_url)]);
+        let address = SocketAddr::from(([127, 0, 0, 1], 3000));
+        complete(&mut environment, Mode::Simulated, address, || unreachable!("no token is made"));
+        environment.get("NEXT_PUBLIC_APP_URL").unwrap().to_owned()
+    }
+
+    #[test]
+    fn the_simulated_app_has_the_address_of_a_site_on_this_machine_or_its_own() {
+        for site in ["http://localhost:3001", "http://127.0.0.1:3001", "http://[::1]:3001/base"] {
+            assert_eq!(simulated_under(site), site);
+        }
+        for elsewhere in ["", "https://app.example", "http://localhost.evil.example", "no address"]
+        {
+            assert_eq!(simulated_under(elsewhere), "http://127.0.0.1:3000", "{elsewhere}");
         }
     }
 }

@@ -19,13 +19,13 @@ pub(super) async fn answer(
     functions: &BTreeMap<&'static str, Emulator>,
     request: Request<Bytes>,
 ) -> Response<Bytes> {
-    let name = request.uri().path().strip_prefix("/api/twilio/").unwrap_or_default();
-    let Some(function) = functions.get(name) else { return bare(404) };
+    let path = request.uri().path();
+    let Some(function) = functions.get(path) else { return bare(404) };
     match function.invoke(&event(&request)).await {
         Ok(told) => response(&told),
         Err(why) => {
             // What a caller of the real one gets; the reason is for whoever reads the log.
-            eprintln!("{name} failed: {why}");
+            eprintln!("{path} failed: {why}");
             bare(502)
         }
     }

@@ -17,7 +17,14 @@ use crate::wire::Server;
 
 use emulator::Emulator;
 
-const FUNCTIONS: [&str; 4] = ["make-call", "recording", "status", "voice"];
+/// By the path of each.
+const FUNCTIONS: [&str; 5] = [
+    "/api/elevenlabs/get-transcript",
+    "/api/twilio/make-call",
+    "/api/twilio/recording",
+    "/api/twilio/status",
+    "/api/twilio/voice",
+];
 
 impl Deployment {
     /// `None` if a part is missing: `HOSTS_BOOTSTRAPS`, the folder with a `<name>/bootstrap` for each
@@ -41,11 +48,12 @@ impl Deployment {
             ("STORE_URL", format!("dynamodb:{table}")),
         ]);
         let mut emulators = BTreeMap::new();
-        for name in FUNCTIONS {
+        for path in FUNCTIONS {
+            let (_, name) = path.rsplit_once('/').unwrap();
             let bootstrap = bootstraps.join(name).join("bootstrap");
             let log = world.folder.path().join(name);
             let emulator = Emulator::start(&emulator, &bootstrap, &settings, Path::new(&log)).await;
-            emulators.insert(name, emulator);
+            emulators.insert(path, emulator);
         }
         let emulators = Arc::new(emulators);
         let server = Server::start(listener, move |request| {

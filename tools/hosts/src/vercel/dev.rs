@@ -1,13 +1,14 @@
 //! `vercel dev --local`: Vercel's own router, which builds what is asked for and starts a process of
 //! its own for each request.
 
+use std::net::SocketAddr;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
 use stores::{Backend, free_port};
 use tokio::process::Command;
 
-use crate::deployment::{Deployment, World, front};
+use crate::deployment::{Deployment, Site, World, front};
 use crate::parts::part;
 use crate::process::Process;
 
@@ -24,13 +25,22 @@ impl Deployment {
     /// `None` if a part is missing: `HOSTS_VERCEL_PROJECT`, a copy of the repository; `HOSTS_VERCEL_CLI`, the
     /// program; or redis-server.
     pub async fn vercel_dev() -> Option<Self> {
+        // It binds by itself, so the port is free only as far as anybody knows.
+        let (_, address) = front().await;
+        Self::vercel_dev_at(address, address, Site::settings).await
+    }
+
+    /// The same listening at `address` for callers who know it as `app`, with settings of their own.
+    pub(crate) async fn vercel_dev_at(
+        address: SocketAddr,
+        app: SocketAddr,
+        settings: impl FnOnce(&Site) -> Vec<(&'static str, String)>,
+    ) -> Option<Self> {
         let project = part("HOSTS_VERCEL_PROJECT")?;
         let program = part("HOSTS_VERCEL_CLI")?;
         let store = Backend::RedisTcp.start_or_skip()?;
-        // It binds by itself, so the port is free only as far as anybody knows.
-        let (_, address) = front().await;
-        let (site, world) = World::start("vercel dev", address, store).await;
-        let mut settings = site.settings();
+        let (site, world) = World::start("vercel dev", app, store).await;
+        let mut settings = settings(&site);
         settings.push(("STORE_URL", redis_url(&world.store.space())));
         settings.push(("VERCEL_TELEMETRY_DISABLED", "1".to_owned()));
         for name in INHERITED {

@@ -7,12 +7,14 @@ mod router;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use stores::{Backend, Place, Space};
+use tokio::net::TcpListener;
 
-use crate::deployment::{Deployment, World, front};
+use crate::deployment::{Deployment, Site, World, front};
 use crate::parts::part;
 use crate::wire::Server;
 
@@ -26,11 +28,20 @@ impl Deployment {
     /// `None` if a part is missing: `HOSTS_VERCEL_OUTPUT`, what `vercel build` left in
     /// `.vercel/output`, or redis-server.
     pub async fn vercel() -> Option<Self> {
+        let (listener, address) = front().await;
+        Self::vercel_at(listener, address, Site::settings).await
+    }
+
+    /// The same behind this listener, for callers who know it as `app`, with settings of their own.
+    pub(crate) async fn vercel_at(
+        listener: TcpListener,
+        app: SocketAddr,
+        settings: impl FnOnce(&Site) -> Vec<(&'static str, String)>,
+    ) -> Option<Self> {
         let output = part("HOSTS_VERCEL_OUTPUT")?;
         let store = Backend::RedisTcp.start_or_skip()?;
-        let (listener, address) = front().await;
-        let (site, world) = World::start("vercel", address, store).await;
-        let mut settings = site.settings();
+        let (site, world) = World::start("vercel", app, store).await;
+        let mut settings = settings(&site);
         settings.push(("STORE_URL", redis_url(&world.store.space())));
         let mut functions = BTreeMap::new();
         for path in vercel_functions(&output) {
