@@ -9,6 +9,8 @@ use shared::store::Store;
 
 use crate::dynamodb::{DynamoServer, Kind, create_table};
 use crate::kv_rest::KvRest;
+use crate::losses::{Way, cut_off};
+use crate::proxy::TcpProxy;
 use crate::{Folder, Missing, RedisServer, calls, part};
 
 pub use crate::backend_open::open_at;
@@ -299,6 +301,21 @@ impl Opened {
     #[must_use]
     pub fn instance(&self, number: usize) -> Arc<dyn Store> {
         Arc::clone(&self.handles[number % self.handles.len()])
+    }
+
+    /// One more instance, and its way to the server, which can be cut. Where there is no server, the
+    /// operations themselves are lost.
+    #[must_use]
+    pub fn behind_a_way(&self) -> (Arc<dyn Store>, Arc<dyn Way>) {
+        let place = self.space.as_ref().map(Space::place);
+        match place.and_then(|place| Some((place, place.port()?))) {
+            Some((place, port)) => {
+                let proxy = TcpProxy::start(port);
+                let store = open_at(&place.through(proxy.port()), calls::RETENTION_DAYS);
+                (store, Arc::new(proxy))
+            }
+            None => cut_off(self.instance(0)),
+        }
     }
 
     /// Both.

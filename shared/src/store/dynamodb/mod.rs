@@ -14,10 +14,12 @@
 //!
 //! # The link
 //!
-//! `CALL#<CallSid>` has `call` before `CALL#<callId>` has `linked`. Setting `call` shows, in the old
-//! image, all that was recorded under the SID alone, and from then on such a record is turned away
-//! to the other row; so what was found there moves over exactly once, and of all deliveries exactly
-//! one sees the call end. A link counts unless the other row names another SID.
+//! `CALL#<CallSid>` has `call` before `CALL#<callId>` has `linked`, and `linked` says that both are
+//! done: a mark never says that a link is still to be made, because whoever wrote it may die. Setting
+//! `call` shows, in the old image, all that was recorded under the SID alone, and from then on such a
+//! record is turned away to the other row; so what was found there moves over exactly once, and of
+//! all deliveries exactly one sees the call end. A link counts unless the other row names another
+//! SID.
 //!
 //! # Repetitions
 //!
@@ -46,6 +48,7 @@ mod update;
 mod window;
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use aws_sdk_dynamodb::Client;
@@ -65,6 +68,8 @@ pub struct DynamoDb {
     table: String,
     retention: Duration,
     turns: Arc<Semaphore>,
+    /// Whether this instance has found no calls that an earlier version listed by day.
+    days_are_empty: Arc<AtomicBool>,
 }
 
 impl DynamoDb {
@@ -81,6 +86,7 @@ impl DynamoDb {
             table: url.table.clone(),
             retention: Duration::from_secs(u64::from(retention_days) * 24 * 60 * 60),
             turns: Arc::new(Semaphore::new(AT_ONCE)),
+            days_are_empty: Arc::default(),
         }
     }
 

@@ -7,5 +7,6 @@ pub mod fold;
 pub mod keys;
 pub mod limits;
 pub mod links;
+pub mod losses;
 pub mod rush;
 pub mod windows;

@@ -68,6 +68,9 @@ macro_rules! every_test {
                 the_end_is_seen_once_whichever_name_tells_it,
                 a_call_thought_lost_is_healed_by_its_first_callback,
             }
+            losses {
+                after_any_acknowledged_observation_either_name_finds_the_same_call,
+            }
             rush {
                 of_a_thousand_at_once_exactly_the_limit_passes_the_window,
                 of_a_thousand_identical_dials_at_once_exactly_one_dials,
