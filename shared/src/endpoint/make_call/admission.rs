@@ -1,8 +1,8 @@
 //! What stands between a request that is all right and the phone: each limit one atomic operation in
 //! the store, and what a dial took given back if it comes to nothing.
 //!
-//! The order is `stores.md` 7.3: the key, then window, destination, slot, daily count. The window of
-//! the client and the daily count stay spent; the rest belongs to the dial and ends with it.
+//! The order is `stores.md` 7.3: the key, then window, destination, slot, day. The window of the
+//! client stays spent; the rest belongs to the dial and ends with it.
 
 use std::time::Duration;
 
@@ -20,6 +20,9 @@ use super::idempotency::digest_of;
 const HOUR: Duration = Duration::from_secs(60 * 60);
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
+/// The name under which all dials of any 24 hours are counted.
+const EVERY_DIAL: &str = "day";
+
 /// How long after the last moment it can last a call still holds its slot, should no callback free it.
 const LEASE_MARGIN: Duration = Duration::from_secs(60);
 
@@ -34,6 +37,7 @@ pub(super) struct Admission<'a> {
     destination: String,
     has_destination: bool,
     has_slot: bool,
+    has_day: bool,
 }
 
 impl<'a> Admission<'a> {
@@ -54,6 +58,7 @@ impl<'a> Admission<'a> {
             destination,
             has_destination: false,
             has_slot: false,
+            has_day: false,
         }
     }
 
@@ -107,8 +112,11 @@ impl<'a> Admission<'a> {
         let reason = Reason::ConcurrencyLimit;
         self.passes(taken, reason, reason).await.map_err(|(refusal, _)| refusal)?;
 
-        let (counter, end) = day(now);
-        let taken = timely(store.count(&counter, limits.max_per_day, end, now)).await;
+        self.has_day = true;
+        let taken = timely(store.take_day(EVERY_DIAL, limits.max_per_day, &self.entry, now)).await;
+        if matches!(taken, Ok(Taken::No { .. } | Taken::TooSoon { .. })) {
+            self.has_day = false;
+        }
         let reason = Reason::DailyLimit;
         self.passes(taken, reason, reason).await.map_err(|(refusal, _)| refusal)
     }
@@ -118,6 +126,10 @@ impl<'a> Admission<'a> {
     pub(super) async fn give_back(&mut self) {
         let store = &self.app.store;
         let mut failed = Vec::new();
+        if std::mem::take(&mut self.has_day) {
+            let now = self.app.clock.now();
+            failed.extend(timely(store.give_day_back(EVERY_DIAL, &self.entry, now)).await.err());
+        }
         if std::mem::take(&mut self.has_slot) {
             failed.extend(timely(store.free_slot(&self.intent.call_id)).await.err());
         }
@@ -182,24 +194,9 @@ pub(super) fn over(reason: Reason, free_at: Timestamp, now: Timestamp) -> Refusa
         .with_header(header::RETRY_AFTER, HeaderValue::from(seconds))
 }
 
-/// The counter of a UTC day, and when it ends.
-fn day(now: Timestamp) -> (String, Timestamp) {
-    let length = i64::try_from(DAY.as_millis()).unwrap_or(i64::MAX);
-    let day = now.as_millis().div_euclid(length);
-    (format!("day {day}"), Timestamp::from_millis(day.saturating_add(1).saturating_mul(length)))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_day_ends_at_midnight_utc() {
-        let at = Timestamp::from_millis;
-        assert_eq!(day(at(0)), ("day 0".to_owned(), at(86_400_000)));
-        assert_eq!(day(at(86_399_999)), day(at(0)));
-        assert_eq!(day(at(86_400_000)), ("day 1".to_owned(), at(172_800_000)));
-    }
 
     #[test]
     fn whoever_comes_at_the_time_that_was_named_is_not_too_early() {

@@ -5,7 +5,7 @@
 //! | `CALL#<callId>` | a call that we dialled: one attribute per observation, `sid`, `linked` | begin, observe |
 //! | `CALL#<CallSid>` | a call that rang us: the same. Of a call that we dialled: `call`, the `callId` that it belongs to. Of both: voice's `claim`, `twiml` and `v#answer` | observe, claim, answer |
 //! | `VARS#<callId>` | the dynamic variables, if there are any | begin |
-//! | `KEY#` `WIN#` `CONC` `CNT#` | keys and limits | [`keys`], [`window`], [`slots`], [`limits`] |
+//! | `KEY#` `WIN#` `CONC` `CNT#` | keys and limits | [`keys`], [`window`], [`slots`], [`day`] |
 //!
 //! Variables and TwiML stand outside the item that every callback writes to, because each write is
 //! billed by the size of the whole item. Voice's part is keyed by `CallSid`, which is what must not
@@ -24,13 +24,14 @@
 //! # Repetitions
 //!
 //! Every write may be repeated by the SDK after a lost reply: values are set once, conditions
-//! recognise their own nonce. Only [`Limits::count`](super::Limits::count) may then over-count.
+//! recognise their own nonce.
 
 mod answer;
 mod body;
 mod both;
 mod client;
 mod create_table;
+mod day;
 mod failure;
 mod http_client;
 mod item;

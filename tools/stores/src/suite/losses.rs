@@ -116,8 +116,9 @@ impl Trial {
         let has_lost = self.way.mend();
         let what = format!("{torn:?}, {:?} {passing} lost, then {after:?}", self.loss);
         let mut acknowledged = Vec::new();
-        if told.is_ok() {
-            acknowledged.extend(torn.key());
+        // A claim is no observation: voice goes on with it though the link failed.
+        if let (Ok(()), Some(key)) = (&told, torn.key()) {
+            acknowledged.push(key);
             check(store, number, &acknowledged, &what).await;
         }
         // Where a loss was made good by the client itself, the operation must have been told.
