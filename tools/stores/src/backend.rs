@@ -247,6 +247,20 @@ impl Space {
         open_at(&self.place, calls::RETENTION_DAYS)
     }
 
+    /// The same, keeping calls for so many days.
+    #[must_use]
+    pub fn open_for(&self, days: u32) -> Arc<dyn Store> {
+        open_at(&self.place, days)
+    }
+
+    /// An instance, and its way to the server, which can be cut.
+    #[must_use]
+    pub fn behind_a_way(&self, days: u32) -> (Arc<dyn Store>, Arc<dyn Way>) {
+        let Some(port) = self.place.port() else { return cut_off(self.open_for(days)) };
+        let proxy = TcpProxy::start(port);
+        (open_at(&self.place.through(proxy.port()), days), Arc::new(proxy))
+    }
+
     /// Opens it for a test that needs several instances.
     #[must_use]
     pub fn opened(self) -> Opened {
@@ -307,13 +321,8 @@ impl Opened {
     /// operations themselves are lost.
     #[must_use]
     pub fn behind_a_way(&self) -> (Arc<dyn Store>, Arc<dyn Way>) {
-        let place = self.space.as_ref().map(Space::place);
-        match place.and_then(|place| Some((place, place.port()?))) {
-            Some((place, port)) => {
-                let proxy = TcpProxy::start(port);
-                let store = open_at(&place.through(proxy.port()), calls::RETENTION_DAYS);
-                (store, Arc::new(proxy))
-            }
+        match &self.space {
+            Some(space) => space.behind_a_way(calls::RETENTION_DAYS),
             None => cut_off(self.instance(0)),
         }
     }

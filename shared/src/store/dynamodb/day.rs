@@ -10,8 +10,6 @@
 
 use std::time::Duration;
 
-use aws_sdk_dynamodb::types::AttributeValue;
-
 use super::DynamoDb;
 use super::item::{Item, TTL, get_number, millis, number, ttl_seconds};
 use super::request::Written;
@@ -210,6 +208,8 @@ impl Taking<'_> {
 
 #[cfg(test)]
 mod tests {
+    use aws_sdk_dynamodb::types::AttributeValue;
+
     use super::*;
 
     const HOUR_MILLIS: i64 = 60 * 60 * 1000;

@@ -2,6 +2,7 @@
 
 pub mod answers;
 pub mod calls;
+pub mod days;
 pub mod expiry;
 pub mod fold;
 pub mod keys;
