@@ -108,13 +108,17 @@ impl Limits for Absent {
         self.fail()
     }
 
-    fn count<'a>(
+    fn take_day<'a>(
         &'a self,
         _: &'a str,
         _: u32,
-        _: Timestamp,
+        _: &'a Nonce,
         _: Timestamp,
     ) -> StoreFuture<'a, Taken> {
+        self.fail()
+    }
+
+    fn give_day_back<'a>(&'a self, _: &'a str, _: &'a Nonce, _: Timestamp) -> StoreFuture<'a, ()> {
         self.fail()
     }
 }

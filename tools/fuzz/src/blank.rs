@@ -106,13 +106,17 @@ impl Limits for Blank {
         done(())
     }
 
-    fn count<'a>(
+    fn take_day<'a>(
         &'a self,
         _: &'a str,
         _: u32,
-        _: Timestamp,
+        _: &'a Nonce,
         _: Timestamp,
     ) -> StoreFuture<'a, Taken> {
         done(Taken::Yes)
+    }
+
+    fn give_day_back<'a>(&'a self, _: &'a str, _: &'a Nonce, _: Timestamp) -> StoreFuture<'a, ()> {
+        done(())
     }
 }

@@ -130,8 +130,7 @@ impl<'a> Admission<'a> {
                     .await;
             }
             Place::AnonymousDay => {
-                let (counter, end) = day(ANONYMOUS_DAY, now);
-                return timely(store.count(&counter, anonymous.max_per_day, end, now)).await;
+                store.take_day(ANONYMOUS_DAY, anonymous.max_per_day, &self.entry, now)
             }
             Place::Destination => {
                 store.take_window(&self.destination, self.destination_window(), &self.entry, now)
@@ -140,16 +139,13 @@ impl<'a> Admission<'a> {
                 let lease_end = now.plus(self.intent.longest()).plus(LEASE_MARGIN);
                 store.take_slot(call_id, limits.max_concurrent, lease_end, now)
             }
-            Place::Day => {
-                let (counter, end) = day(ALL_DAY, now);
-                return timely(store.count(&counter, limits.max_per_day, end, now)).await;
-            }
+            Place::Day => store.take_day(ALL_DAY, limits.max_per_day, &self.entry, now),
         })
         .await
     }
 
     async fn give(&self, place: Place) -> Result<(), StoreError> {
-        let store = &self.app.store;
+        let (store, now) = (&self.app.store, self.app.clock.now());
         timely(match place {
             Place::Client => store.give_window_back(self.client(), self.hour(), &self.entry),
             Place::AnonymousCall => {
@@ -160,7 +156,8 @@ impl<'a> Admission<'a> {
                 store.give_window_back(&self.destination, window, &self.entry)
             }
             Place::Call => store.free_slot(&self.intent.call_id),
-            Place::AnonymousDay | Place::Day => return Ok(()),
+            Place::AnonymousDay => store.give_day_back(ANONYMOUS_DAY, &self.entry, now),
+            Place::Day => store.give_day_back(ALL_DAY, &self.entry, now),
         })
         .await
     }
@@ -212,6 +209,7 @@ impl<'a> Admission<'a> {
     }
 }
 
+/// The name of a day in the store.
 const ALL_DAY: &str = "day";
 const ANONYMOUS_DAY: &str = "anonymous day";
 const ANONYMOUS_CALLS: &str = "anonymous calls";
@@ -234,10 +232,4 @@ pub(in crate::endpoint) async fn free_anonymous_call(
 ) -> Result<(), StoreError> {
     let (window, entry) = (anonymous_calls(app), nonce(call_id));
     timely(app.store.give_window_back(ANONYMOUS_CALLS, window, &entry)).await
-}
-
-fn day(name: &str, now: Timestamp) -> (String, Timestamp) {
-    let length = i64::try_from(DAY.as_millis()).unwrap_or(i64::MAX);
-    let day = now.as_millis().div_euclid(length);
-    (format!("{name} {day}"), Timestamp::from_millis(day.saturating_add(1).saturating_mul(length)))
 }
