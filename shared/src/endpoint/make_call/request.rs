@@ -107,16 +107,17 @@ fn take(fields: &mut Map<String, Value>, name: &str) -> Option<Value> {
 }
 
 fn to(fields: &mut Map<String, Value>) -> Result<E164, Refusal> {
-    let message = "Send `to` in international form: +, country code, number, digits only, for example +12125550123.";
+    let say = |wrong: &dyn fmt::Display| {
+        format!("Send `to` as +, country code and number, for example +12125550123: {wrong}.")
+    };
     match take(fields, "to") {
-        None => Err(Refusal::new(Reason::MissingTo, message)),
-        Some(Value::String(text)) if text.is_empty() => {
-            Err(Refusal::new(Reason::MissingTo, message))
+        Some(Value::String(text)) if !text.is_empty() => {
+            E164::parse(&text).map_err(|wrong| Refusal::new(Reason::InvalidTo, say(&wrong)))
         }
-        Some(Value::String(text)) => {
-            E164::parse(&text).map_err(|_| Refusal::new(Reason::InvalidTo, message))
+        None | Some(Value::String(_)) => {
+            Err(Refusal::new(Reason::MissingTo, say(&"it is missing")))
         }
-        Some(_) => Err(Refusal::new(Reason::InvalidTo, message)),
+        Some(_) => Err(Refusal::new(Reason::InvalidTo, say(&"it must be a string"))),
     }
 }
 
@@ -208,6 +209,7 @@ mod tests {
             json!("911"),
             json!(" "),
             json!("+1 212"),
+            json!("+112125550123"),
         ] {
             let body = json!({ "to": to }).to_string();
             assert_eq!(parse(&body), Err(Reason::InvalidTo), "{body}");
