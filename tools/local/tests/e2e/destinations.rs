@@ -112,6 +112,11 @@ async fn our_own_region_is_rung_and_what_the_owner_allows_beyond() {
     assert_eq!(answer(&bench, &allowed, "+442071838750").await.0, 200);
     assert_eq!(answer(&bench, &allowed, "+14165550101").await.1, "destination_not_allowed");
     assert_eq!(answer(&bench, &allowed, "+449098790000").await.1, "destination_premium");
+    // Niue and Tokelau: seven digits in all.
+    for to in ["+6834002", "+6907290"] {
+        let allowed = [("CALL_ALLOWED_PREFIXES", "+683,+690")];
+        assert_eq!(answer(&bench, &allowed, to).await.0, 200, "{to}");
+    }
 }
 
 /// Nine in the evening in New York is six in Los Angeles.
