@@ -90,13 +90,14 @@ impl Settings {
             app_url,
             verifier: twilio::verifier(&mut env),
             phone_number: env.required("TWILIO_PHONE_NUMBER", |text| {
-                E164::parse(text)
-                    .map_err(|_| "must be a phone number such as +12125550100".to_owned())
+                E164::parse(text).map_err(|wrong| {
+                    format!("must be a phone number such as +12125550100: {wrong}")
+                })
             }),
             elevenlabs,
             store: store_url::store(&mut env, platform),
             voice: voice::voice(&mut env),
-            destinations: destinations::destinations(&mut env),
+            destinations: destinations::destinations(&mut env, twilio.as_ref()),
             limits: limits::limits(&mut env),
             platform,
             twilio,

@@ -75,7 +75,7 @@ impl<'a> Admission<'a> {
         key: Option<KeyClaim>,
         entry: Nonce,
     ) -> Self {
-        let destination = digest_of(&["destination", intent.to.as_str()]);
+        let destination = digest_of(&["destination", &intent.to.phone()]);
         Self { app, intent, client, key, entry, destination, taken: Vec::new() }
     }
 

@@ -1,6 +1,7 @@
 //! The request body: JSON into typed values, or the one thing that is wrong with it.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use http::HeaderMap;
 use serde_json::value::RawValue;
@@ -119,13 +120,17 @@ fn invalid(message: String) -> Refusal {
 }
 
 fn to(members: &mut Members<'_>) -> Result<E164, Refusal> {
-    let message = "Send `to` in international form: +, country code, number, digits only, for example +12125550123.";
-    let missing = || Refusal::new(Reason::MissingTo, message);
+    let say = |wrong: &dyn fmt::Display| {
+        format!("Send `to` as +, country code and number, for example +12125550123: {wrong}.")
+    };
+    let missing = || Refusal::new(Reason::MissingTo, say(&"it is missing"));
     let value = members.take("to").ok_or_else(missing)?;
     match serde_json::from_str::<String>(value.get()) {
         Ok(text) if text.is_empty() => Err(missing()),
-        Ok(text) => E164::parse(&text).map_err(|_| Refusal::new(Reason::InvalidTo, message)),
-        Err(_) => Err(Refusal::new(Reason::InvalidTo, message)),
+        Ok(text) => {
+            E164::parse(&text).map_err(|wrong| Refusal::new(Reason::InvalidTo, say(&wrong)))
+        }
+        Err(_) => Err(Refusal::new(Reason::InvalidTo, say(&"it must be a string"))),
     }
 }
 
@@ -271,6 +276,7 @@ mod tests {
             json!("911"),
             json!(" "),
             json!("+1 212"),
+            json!("+112125550123"),
         ] {
             let body = json!({ "to": to }).to_string();
             assert_eq!(parse(&body), Err(Reason::InvalidTo), "{body}");

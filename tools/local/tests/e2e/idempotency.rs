@@ -115,7 +115,7 @@ async fn a_store_that_fails_before_the_dial_costs_neither_key_nor_limit() {
     let store = Switch::before(Arc::clone(&bench.app.store));
     let app = bench.function(&[("CALL_MAX_CONCURRENT", "1")], Some(store.clone()));
     let to = json!({"to": ANSWERS});
-    for operation in ["take_window", "take_slot", "count", "begin"] {
+    for operation in ["take_window", "take_slot", "take_day", "begin"] {
         store.between().fail(&[operation]);
         let answer = dial(&app, &bench, "k", &to).await;
         assert_eq!(refusal(&answer), (503, "store_unavailable"), "{operation}");

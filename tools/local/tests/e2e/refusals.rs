@@ -99,6 +99,30 @@ async fn with_a_token_set_and_no_anonymous_dialling_every_caller_shows_it() {
 }
 
 #[tokio::test]
+async fn what_is_no_number_is_named_and_the_number_is_not_repeated() {
+    let cases = [
+        ("+1 212 555 0123 ext. 45", "leave out the extension"),
+        ("+1212555012#", "the character '#' at position 12"),
+        ("+1212555012\u{ff13}", "(U+FF13) at position 12"),
+        ("+1\u{7}2125550123", "the character U+0007 at position 3"),
+        ("12125550123", "the + and the country code are missing"),
+        ("0044 20 7946 0123", "write + in place of 00"),
+        ("+4402079460123", "leave out the 0 behind +44"),
+        ("+683400", "it has 6 digits and not 7 to 15"),
+    ];
+    for (to, said) in cases {
+        let (status, reason, body) =
+            refused(&[], |base| dial_request(base, &json!({ "to": to }))).await;
+        assert_eq!((status, reason.as_str()), (400, "invalid_to"), "{to}");
+        let message = body["message"].as_str().unwrap().replace("+12125550123", "");
+        assert!(message.contains(said), "{message}");
+        let digits = |text: &str| text.chars().filter(char::is_ascii_digit).collect::<String>();
+        let last = digits(to).split_off(5);
+        assert!(last.len() < 4 || !digits(&message).contains(&last), "{message}");
+    }
+}
+
+#[tokio::test]
 async fn a_malformed_token_closes_the_door_instead_of_opening_it() {
     let bench = Bench::new().await;
     let app = bench.function(&[("MAKE_CALL_TOKEN", "short")], None);
