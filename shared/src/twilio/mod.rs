@@ -24,5 +24,7 @@ pub use recordings::{AudioFormat, ByteRange, FetchError, Media, RANGE_LIMIT, fet
 pub use rest::{Account, Credentials, DialError, create_call};
 pub use signature::{BadSignature, Tried, Verifier};
 pub(crate) use twiml::is_xml_text;
-pub use twiml::{ConnectStream, NotTwiml, RegisteredTwiml, say_and_hang_up};
+pub use twiml::{
+    Callbacks, ConnectStream, NotTwiml, RegisteredTwiml, StreamUrl, hang_up, say_and_hang_up,
+};
 pub use webhook_urls::{WebhookUrls, requested_url};
