@@ -289,6 +289,8 @@ fn only_status_lists_and_only_make_call_limits_dials() {
                 (names(&limits), names(&[]))
             }
             "api/twilio/status.rs" => (names(&["CALL#*", "CONC", "WIN#*"]), names(&["D#*"])),
+            // The end of the call is looked up before its recording.
+            "api/twilio/recording.rs" => (names(&["CALL#*", "CONC", "WIN#*"]), names(&[])),
             _ => (names(&["CALL#*"]), names(&[])),
         };
         assert_eq!(keys_of("dynamodb:UpdateItem"), written, "{source}");
