@@ -212,4 +212,6 @@ impl VoiceRequest {
 }
 
 #[cfg(test)]
+mod recut;
+#[cfg(test)]
 mod tests;

@@ -17,7 +17,7 @@ mod webhook_urls;
 
 pub use callback::{NotACallback, VoiceRequest, child_leg, recording_callback, status_callback};
 pub use create_call::{create_call_form, created_call};
-pub use explain::{Explanation, explain, more_info};
+pub use explain::{Explanation, explain, explain_sip, more_info};
 pub use fetch_call::{CallEnd, fetch_call_end};
 pub use form::Form;
 pub use recordings::{

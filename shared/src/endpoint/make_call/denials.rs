@@ -14,13 +14,13 @@ pub(crate) struct Denials(Mutex<HashMap<String, Timestamp>>);
 
 impl Denials {
     /// Until when the client is refused, if that is still to come.
-    pub(super) fn until(&self, client: &str, now: Timestamp) -> Option<Timestamp> {
+    pub(in crate::endpoint) fn until(&self, client: &str, now: Timestamp) -> Option<Timestamp> {
         let denials = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         denials.get(client).copied().filter(|until| *until > now)
     }
 
     /// Remembers a refusal. Beyond [`REMEMBERED`] clients the store is asked again.
-    pub(super) fn remember(&self, client: &str, until: Timestamp, now: Timestamp) {
+    pub(in crate::endpoint) fn remember(&self, client: &str, until: Timestamp, now: Timestamp) {
         let mut denials = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if denials.len() >= REMEMBERED {
             denials.retain(|_, until| *until > now);

@@ -62,7 +62,7 @@ pub(in crate::endpoint) async fn reconciled(app: &App, mut record: Record) -> Re
         None => Ok(Look::Failed),
     };
     match look {
-        Ok(Look::Ended(end)) => record.observations.push(end),
+        Ok(Look::Ended(end)) => record.observations.push(*end),
         Ok(Look::GoesOn) => {}
         // Not kept: the next reader asks again.
         Ok(Look::Failed) | Err(_) => record.observations.extend(seen_to_end(&call, now)),
@@ -84,7 +84,7 @@ pub(super) async fn all_reconciled(app: &App, records: &mut [Record]) {
 
 /// What Twilio said.
 enum Look {
-    Ended(Observation),
+    Ended(Box<Observation>),
     /// Or somebody has asked a moment ago.
     GoesOn,
     Failed,
@@ -98,10 +98,17 @@ async fn look(
     now: Timestamp,
 ) -> Look {
     let name = format!("look {call_sid}");
+    // A page asks every few seconds, and a refusal that is remembered costs no request.
+    if app.denials.until(&name, now).is_some() {
+        return Look::GoesOn;
+    }
     let nonce = Nonce::new(app.random.bits128());
     match timely(app.store.take_window(&name, LOOKS, &nonce, now)).await {
-        Ok(Taken::Yes) => {}
-        Ok(_) => return Look::GoesOn,
+        Ok(Taken::Yes) => app.denials.remember(&name, now.plus(LOOKS.length), now),
+        Ok(Taken::No { free_at } | Taken::TooSoon { free_at }) => {
+            app.denials.remember(&name, free_at, now);
+            return Look::GoesOn;
+        }
         Err(_) => return Look::Failed,
     }
     match fetch_call_end(&app.http, account, call_sid).await {
@@ -111,7 +118,7 @@ async fn look(
             let call = CallRef::Named { call_sid, call_id: record.call_id.clone() };
             // A failure is logged there, and the next look finds the end again.
             let _ = super::observe(app, &call, &seen).await;
-            Look::Ended(seen)
+            Look::Ended(Box::new(seen))
         }
         Ok(None) => {
             info!(callSid = %call_sid, "a call that may have ended is still going on at Twilio");

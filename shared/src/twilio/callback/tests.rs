@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::twilio::created_call;
 
-const CALL: &str = "CA11111111111111111111111111111111";
+pub(super) const CALL: &str = "CA11111111111111111111111111111111";
 const ACCOUNT: &str = "ACaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa";
 const RECORDING: &str = "RE22222222222222222222222222222222";
 const STREAM: &str = "MZ33333333333333333333333333333333";
@@ -13,7 +13,7 @@ const FROM: &str = "+15017122661";
 const TO: &str = "+15558675310";
 const RECORDING_URL: &str = "https://api.twilio.com/2010-04-01/Accounts/ACaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa/Recordings/RE22222222222222222222222222222222";
 
-type Fields = &'static [(&'static str, &'static str)];
+pub(super) type Fields = &'static [(&'static str, &'static str)];
 
 const SIDS: Fields = &[("CallSid", CALL), ("AccountSid", ACCOUNT)];
 /// What every webhook about the call as a whole has.
@@ -60,17 +60,17 @@ const RECORDED: Fields = &[
 ];
 
 /// Name of the sample, the endpoint that gets it, and its fields.
-type Sample = (&'static str, To, &'static [Fields]);
+pub(super) type Sample = (&'static str, To, &'static [Fields]);
 
 #[derive(Clone, Copy, PartialEq)]
-enum To {
+pub(super) enum To {
     Recording,
     Status,
     Voice,
 }
 
 #[rustfmt::skip]
-const SAMPLES: &[Sample] = &[
+pub(super) const SAMPLES: &[Sample] = &[
     ("voice_webhook", To::Voice, &[SIDS, WHOLE, ANSWERED]),
     ("voice_webhook_sync_amd", To::Voice, &[SIDS, WHOLE, ANSWERED,
         &[("AnsweredBy", "human"), ("MachineDetectionDuration", "1530")]]),
@@ -105,7 +105,7 @@ const SAMPLES: &[Sample] = &[
         ("Timestamp", "2026-11-22T10:06:10.500Z")]]),
 ];
 
-fn now() -> Timestamp {
+pub(super) fn now() -> Timestamp {
     Timestamp::parse_rfc3339("2026-11-22T12:00:00Z").unwrap()
 }
 
@@ -114,12 +114,12 @@ fn sample(name: &str) -> (To, Vec<(String, String)>) {
     (*to, pairs(parts))
 }
 
-fn pairs(parts: &[Fields]) -> Vec<(String, String)> {
+pub(super) fn pairs(parts: &[Fields]) -> Vec<(String, String)> {
     parts.concat().iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
 }
 
 /// Through the wire format, to the endpoint that gets it.
-fn parse(
+pub(super) fn parse(
     to: To,
     pairs: &[(String, String)],
     call_id: Option<CallId>,
@@ -341,7 +341,7 @@ fn only_a_call_in_progress_or_ringing_asks_for_an_agent() {
     assert!(!refused(child, None), "a leg without our id is a call of its own");
 }
 
-const PARENT: &str = "CA99999999999999999999999999999999";
+pub(super) const PARENT: &str = "CA99999999999999999999999999999999";
 
 /// Twilio posts the callbacks of a `<Dial>`'s leg to its parent's address.
 #[test]
