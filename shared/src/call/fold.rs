@@ -143,7 +143,7 @@ impl Call {
         }
     }
 
-    /// The status as `interface.md` words it: Twilio's, or `dialling` and then `unknown` before
+    /// The status as callers read it: Twilio's, or `dialling` and then `unknown` before
     /// Twilio has named one, or `failed` where it refused.
     #[must_use]
     pub fn status_at(&self, now: Timestamp) -> &str {

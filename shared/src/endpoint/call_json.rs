@@ -1,4 +1,4 @@
-//! The call as JSON (`interface.md`, "The call as JSON").
+//! The call as JSON.
 
 use serde::Serialize;
 
