@@ -291,6 +291,8 @@ fn only_status_lists_only_make_call_limits_dials_and_get_transcript_changes_no_c
             "api/twilio/status.rs" => (names(&["CALL#*", "CONC", "WIN#*"]), names(&["D#*"])),
             // A reader: it notes when it last asked ElevenLabs, and nothing in the call.
             "api/elevenlabs/get-transcript.rs" => (names(&["WIN#*"]), names(&[])),
+            // The end of the call is looked up before its recording.
+            "api/twilio/recording.rs" => (names(&["CALL#*", "CONC", "WIN#*"]), names(&[])),
             _ => (names(&["CALL#*"]), names(&[])),
         };
         assert_eq!(keys_of("dynamodb:UpdateItem"), written, "{source}");

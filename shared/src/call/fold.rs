@@ -1,5 +1,6 @@
 //! The fold: what a set of observations says about a call.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::{
@@ -56,8 +57,19 @@ pub struct Call {
     pub answered_by: Option<AnsweredBy>,
     /// ElevenLabs' conversation.
     pub conversation_id: Option<String>,
+    /// Whether our dial asked for a recording; unknown without an intent.
+    pub record: Option<bool>,
     /// The recording that got furthest.
     pub recording: Option<RecordingState>,
+    /// Every recording, each as far as it got, in the order of their SIDs.
+    pub recordings: Vec<RecordingState>,
+    /// Whether Twilio has told all recordings there are, after the call's end.
+    pub recordings_listed: bool,
+    /// The SIP response that ended it.
+    pub sip_response_code: Option<u16>,
+    /// When its end was last to be seen though none was told: the agent's stream closed, or the
+    /// person heard an apology and a hang-up.
+    pub closing_at: Option<Timestamp>,
     /// What the agent was told.
     pub dynamic_variables: DynamicVariables,
     /// Everything that happened, in order.
@@ -90,6 +102,7 @@ impl Call {
         let last = furthest_status(&set);
         let parties = || set.iter().filter_map(|seen| parties_of(&seen.fact));
         let ended = last.filter(|(event, _)| event.status.is_terminal());
+        let recordings = recordings(&set);
         Self {
             call_id: call_id.or_else(|| intent.map(|intent| intent.call_id.clone())),
             call_sid,
@@ -112,7 +125,12 @@ impl Call {
                 Fact::Answered(answer) => answer.conversation_id.clone(),
                 _ => None,
             }),
-            recording: best_recording(&set),
+            record: intent.map(|intent| intent.record),
+            recording: recordings.iter().max_by_key(|state| state.status.class()).cloned(),
+            recordings,
+            recordings_listed: set.iter().any(|seen| seen.fact == Fact::RecordingsListed),
+            sip_response_code: ended.and_then(|(event, _)| event.sip_response_code),
+            closing_at: closing_at(&set),
             dynamic_variables: intent
                 .map(|intent: &Intent| intent.dynamic_variables.clone())
                 .unwrap_or_default(),
@@ -125,7 +143,7 @@ impl Call {
         }
     }
 
-    /// The status as `interface.md` words it: Twilio's, or `dialling` and then `unknown` before
+    /// The status as callers read it: Twilio's, or `dialling` and then `unknown` before
     /// Twilio has named one, or `failed` where it refused.
     #[must_use]
     pub fn status_at(&self, now: Timestamp) -> &str {
@@ -148,8 +166,8 @@ impl Call {
     }
 }
 
-/// The highest status: by class, then by sequence number, then by key (`stores.md` 1.2). `set` is in
-/// key order, and the last of equals wins.
+/// The highest status: by class, then by sequence number, then by key. `set` is in key order, and the
+/// last of equals wins. A word that is none of Twilio's is no status.
 fn furthest_status<'a>(set: &[&'a Observation]) -> Option<(&'a StatusEvent, Timestamp)> {
     let order = |event: &StatusEvent| {
         let number = event.sequence.map_or(0, |sequence| sequence.min(999_998) + 1);
@@ -157,7 +175,7 @@ fn furthest_status<'a>(set: &[&'a Observation]) -> Option<(&'a StatusEvent, Time
     };
     set.iter()
         .filter_map(|seen| match &seen.fact {
-            Fact::Status(event) if event.status.is_reported() => Some((event, seen.at)),
+            Fact::Status(event) if event.status.is_known() => Some((event, seen.at)),
             _ => None,
         })
         .max_by_key(|(event, _)| order(event))
@@ -206,31 +224,56 @@ fn parties_of(fact: &Fact) -> Option<&Parties> {
     }
 }
 
-/// The asynchronous result is the later and better one; a synchronous one comes with other facts.
+/// The asynchronous result is the better one; a synchronous one comes with other facts. Of several of
+/// a kind the latest counts.
 fn answered_by(set: &[&Observation]) -> Option<AnsweredBy> {
-    let of = |seen: &&Observation| match &seen.fact {
-        Fact::Answered(answer) => answer.answered_by.clone(),
-        Fact::Status(event) => event.answered_by.clone(),
-        _ => None,
+    let latest = |of: fn(&Fact) -> Option<&AnsweredBy>| {
+        let found = set.iter().filter_map(|seen| Some((seen.at, of(&seen.fact)?)));
+        found.filter(|(_, who)| who.is_known()).max_by_key(|(at, _)| *at).map(|(_, who)| who)
     };
-    set.iter()
-        .rev()
-        .find_map(|seen| match &seen.fact {
-            Fact::MachineDetected { answered_by } => Some(answered_by.clone()),
+    latest(|fact| match fact {
+        Fact::MachineDetected { answered_by } => Some(answered_by),
+        _ => None,
+    })
+    .or_else(|| {
+        latest(|fact| match fact {
+            Fact::Answered(answer) => answer.answered_by.as_ref(),
+            Fact::Status(event) => event.answered_by.as_ref(),
             _ => None,
         })
-        .or_else(|| set.iter().rev().find_map(of))
+    })
+    .cloned()
 }
 
-/// The furthest state; of several recordings as far as each other, the last in key order.
-fn best_recording(set: &[&Observation]) -> Option<RecordingState> {
-    set.iter()
-        .filter_map(|seen| match &seen.fact {
-            Fact::Recording(event) => Some(event),
-            _ => None,
-        })
-        .max_by_key(|event| event.status.class())
-        .cloned()
+/// Each recording's furthest state; of states as far as each other, the last in key order.
+fn recordings(set: &[&Observation]) -> Vec<RecordingState> {
+    let mut furthest: BTreeMap<&str, &RecordingState> = BTreeMap::new();
+    let told = set.iter().filter_map(|seen| match &seen.fact {
+        Fact::Recording(event) => Some(event),
+        Fact::Status(event) => event.recording.as_ref(),
+        _ => None,
+    });
+    for event in told.filter(|event| event.status.is_known()) {
+        let known = furthest.entry(event.recording_sid.as_str()).or_insert(event);
+        if event.status.class() >= known.status.class() {
+            *known = event;
+        }
+    }
+    furthest.into_values().cloned().collect()
+}
+
+/// A stream that has started anew since then is none that closed.
+fn closing_at(set: &[&Observation]) -> Option<Timestamp> {
+    let latest =
+        |of: fn(&Fact) -> bool| set.iter().filter(|seen| of(&seen.fact)).map(|seen| seen.at).max();
+    let is_closed = |fact: &Fact| match fact {
+        Fact::Stream(event) => matches!(event.event.as_str(), "stream-stopped" | "stream-error"),
+        Fact::Answered(answer) => answer.failure.is_some(),
+        _ => false,
+    };
+    let started =
+        latest(|fact| matches!(fact, Fact::Stream(event) if event.event == "stream-started"));
+    latest(is_closed).filter(|closed| started.is_none_or(|started| started <= *closed))
 }
 
 fn error_codes(set: &[&Observation]) -> Vec<u32> {

@@ -36,7 +36,6 @@ pub use observation::{
 };
 pub use phone::{E164, InvalidE164, Party};
 pub use quiet_hours::{InvalidQuietHours, Quiet, QuietHours};
-pub(crate) use status::key_safe;
 pub use status::{CallStatus, RecordingStatus};
 pub use timeline::{Source, TimelineEntry};
 pub use timestamp::Timestamp;

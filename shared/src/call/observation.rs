@@ -2,7 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{AnsweredBy, CallStatus, Intent, Party, RecordingSid, RecordingStatus, Timestamp};
+use super::status::unknown;
+use super::{
+    AnsweredBy, CallSid, CallStatus, Intent, Party, RecordingSid, RecordingStatus, Timestamp,
+};
 
 /// A fact and when it happened. The first one recorded under a [key](Observation::key) wins.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -50,9 +53,23 @@ pub enum Fact {
     /// The media stream to the agent started, stopped or failed.
     #[serde(rename = "s")]
     Stream(StreamEvent),
-    /// A recording callback.
+    /// A recording callback, or what Twilio itself says of a recording.
     #[serde(rename = "r")]
     Recording(RecordingEvent),
+    /// Twilio was asked for the call's recordings after its end and told all there are.
+    #[serde(rename = "q")]
+    RecordingsListed,
+    /// A callback of another leg under our `callId`, as `<Dial>` makes one. It says nothing of the
+    /// call itself.
+    #[serde(rename = "c")]
+    ChildLeg {
+        /// The other leg.
+        #[serde(rename = "i")]
+        call_sid: CallSid,
+        /// How far the other leg has come, where it is told.
+        #[serde(rename = "s")]
+        status: CallStatus,
+    },
 }
 
 /// Which way a call went.
@@ -61,9 +78,32 @@ pub enum Direction {
     /// A person rang our number.
     #[serde(rename = "i")]
     Inbound,
-    /// We rang a person: Twilio's `outbound-api` and `outbound-dial`.
+    /// We rang a person.
     #[serde(rename = "o")]
     Outbound,
+    /// A `<Dial>` rang a person.
+    #[serde(rename = "d")]
+    OutboundDial,
+}
+
+impl Direction {
+    /// Reads Twilio's word.
+    #[must_use]
+    pub fn parse(word: &str) -> Option<Self> {
+        [Self::Inbound, Self::Outbound, Self::OutboundDial]
+            .into_iter()
+            .find(|direction| direction.as_str() == word)
+    }
+
+    /// Twilio's word.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Inbound => "inbound",
+            Self::Outbound => "outbound-api",
+            Self::OutboundDial => "outbound-dial",
+        }
+    }
 }
 
 /// Both ends of a call, kept with a callback only where no intent tells them.
@@ -104,6 +144,26 @@ pub struct StatusEvent {
     /// Both ends, where no intent tells them.
     #[serde(rename = "p", default, skip_serializing_if = "Option::is_none")]
     pub parties: Option<Parties>,
+    /// The recording that the end of a call names; its file may not be ready.
+    #[serde(rename = "r", default, skip_serializing_if = "Option::is_none")]
+    pub recording: Option<RecordingEvent>,
+}
+
+impl StatusEvent {
+    /// A status of which nothing more is known.
+    #[must_use]
+    pub fn of(status: CallStatus) -> Self {
+        Self {
+            status,
+            sequence: None,
+            duration_seconds: None,
+            sip_response_code: None,
+            answered_by: None,
+            error_code: None,
+            parties: None,
+            recording: None,
+        }
+    }
 }
 
 /// What voice answered when the person picked up.
@@ -126,7 +186,7 @@ pub struct AgentAnswer {
 /// `StreamEvent` of a `<Stream>` status callback.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StreamEvent {
-    /// Twilio's `StreamSid`, or whatever stood in its place.
+    /// Twilio's `StreamSid`.
     #[serde(rename = "s")]
     pub stream_sid: String,
     /// `stream-started`, `stream-stopped` or `stream-error`.
@@ -135,6 +195,17 @@ pub struct StreamEvent {
     /// `StreamError`, free text: `31921 Stream - WebSocket - Close Error`.
     #[serde(rename = "x", default, skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
+}
+
+impl StreamEvent {
+    const WORDS: [&str; 3] = ["stream-started", "stream-stopped", "stream-error"];
+
+    /// Twilio's word; any other is kept, safe in a key, and says nothing of the stream.
+    #[must_use]
+    pub fn word(text: &str) -> String {
+        let is_known = |word: &str| Self::WORDS.contains(&word);
+        if is_known(text) { text.to_owned() } else { unknown(text, is_known) }
+    }
 }
 
 /// One state of one recording.
@@ -158,7 +229,7 @@ pub struct RecordingEvent {
 }
 
 impl Observation {
-    /// Two observations of one call with the same key are the same fact (`stores.md` 1.1).
+    /// Two observations of one call with the same key are the same fact.
     #[must_use]
     pub fn key(&self) -> String {
         match &self.fact {
@@ -174,6 +245,8 @@ impl Observation {
             Fact::MachineDetected { answered_by } => format!("a#{}", answered_by.as_str()),
             Fact::Stream(event) => format!("s#{}#{}", event.stream_sid, event.event),
             Fact::Recording(event) => format!("r#{}#{}", event.recording_sid, event.status),
+            Fact::RecordingsListed => "q#listed".to_owned(),
+            Fact::ChildLeg { call_sid, status } => format!("c#{call_sid}#{status}"),
         }
     }
 }

@@ -30,12 +30,15 @@ pub enum CallStatus {
 }
 
 impl CallStatus {
-    /// Parses any word; an unknown one is kept, cut to 32 characters that are safe in a key. Cut
-    /// first: what is kept must read the same when it comes back from a store.
+    /// Parses Twilio's word exactly. Any other is kept, cut to what is safe in a key.
     #[must_use]
     pub fn parse(word: &str) -> Self {
-        let word = key_safe(word, 32);
-        match word.as_str() {
+        Self::known(word)
+            .unwrap_or_else(|| Self::Other(unknown(word, |word| Self::known(word).is_some())))
+    }
+
+    fn known(word: &str) -> Option<Self> {
+        Some(match word {
             "busy" => Self::Busy,
             "canceled" => Self::Canceled,
             "completed" => Self::Completed,
@@ -45,8 +48,8 @@ impl CallStatus {
             "no-answer" => Self::NoAnswer,
             "queued" => Self::Queued,
             "ringing" => Self::Ringing,
-            _ => Self::Other(word),
-        }
+            _ => return None,
+        })
     }
 
     /// Twilio's spelling.
@@ -78,10 +81,10 @@ impl CallStatus {
         }
     }
 
-    /// Whether Twilio said a word at all: a callback without one is news of the call, not a status.
+    /// Whether this is one of Twilio's words. Any other is news of the call, not a status.
     #[must_use]
-    pub fn is_reported(&self) -> bool {
-        !matches!(self, Self::Other(word) if word == UNREPORTED)
+    pub fn is_known(&self) -> bool {
+        !matches!(self, Self::Other(_))
     }
 
     /// Whether nothing can follow.
@@ -105,20 +108,33 @@ pub enum RecordingStatus {
     InProgress,
     /// A word Twilio did not use when this was written.
     Other(String),
+    /// Recorded; the file may not be ready yet.
+    Processing,
 }
 
 impl RecordingStatus {
-    /// Parses any word; an unknown one is kept, as [`CallStatus::parse`] keeps it.
+    /// Parses Twilio's word exactly; any other is kept as [`CallStatus::parse`] keeps it.
     #[must_use]
     pub fn parse(word: &str) -> Self {
-        let word = key_safe(word, 32);
-        match word.as_str() {
+        Self::known(word)
+            .unwrap_or_else(|| Self::Other(unknown(word, |word| Self::known(word).is_some())))
+    }
+
+    fn known(word: &str) -> Option<Self> {
+        Some(match word {
             "absent" => Self::Absent,
             "completed" => Self::Completed,
             "failed" => Self::Failed,
             "in-progress" => Self::InProgress,
-            _ => Self::Other(word),
-        }
+            "processing" => Self::Processing,
+            _ => return None,
+        })
+    }
+
+    /// Whether this is one of Twilio's words. Any other is news of the recording, not a state.
+    #[must_use]
+    pub fn is_known(&self) -> bool {
+        !matches!(self, Self::Other(_))
     }
 
     /// Twilio's spelling.
@@ -130,6 +146,7 @@ impl RecordingStatus {
             Self::Failed => "failed",
             Self::InProgress => "in-progress",
             Self::Other(word) => word,
+            Self::Processing => "processing",
         }
     }
 
@@ -139,8 +156,9 @@ impl RecordingStatus {
         match self {
             Self::Other(_) => 0,
             Self::InProgress => 1,
-            Self::Absent | Self::Failed => 2,
-            Self::Completed => 3,
+            Self::Processing => 2,
+            Self::Absent | Self::Failed => 3,
+            Self::Completed => 4,
         }
     }
 }
@@ -170,6 +188,13 @@ word!(RecordingStatus);
 /// Stands where Twilio left a word out.
 const UNREPORTED: &str = "unreported";
 
+/// Keeps a word that is none of Twilio's, safe in a key. What remains of it is none of Twilio's
+/// either, now or when it is read back from a store.
+pub(crate) fn unknown(word: &str, is_known: impl Fn(&str) -> bool) -> String {
+    let safe = key_safe(word, 32);
+    if is_known(&safe) { format!("odd-{safe}") } else { safe }
+}
+
 /// Up to `length` characters that can stand in an observation's key; nothing at all reads `unreported`.
 pub(crate) fn key_safe(word: &str, length: usize) -> String {
     let is_safe = |c: &char| c.is_ascii_alphanumeric() || "-_".contains(*c);
@@ -198,7 +223,7 @@ mod tests {
         for word in words {
             assert_eq!(CallStatus::parse(word).as_str(), word);
         }
-        for word in ["in-progress", "completed", "absent", "failed", "paused"] {
+        for word in ["in-progress", "processing", "completed", "absent", "failed", "paused"] {
             assert_eq!(RecordingStatus::parse(word).as_str(), word);
         }
     }
@@ -216,6 +241,19 @@ mod tests {
         assert_eq!(CallStatus::parse("a#b c\n").as_str(), "abc");
         assert_eq!(CallStatus::parse("").as_str(), "unreported");
         assert_eq!(CallStatus::parse(&"x".repeat(99)).as_str().len(), 32);
+    }
+
+    #[test]
+    fn a_word_with_something_in_it_is_none_of_twilios() {
+        for word in
+            ["ring ing", " completed", "no\u{0}-answer", "busy\n", "failed#", "in-progress "]
+        {
+            assert!(!CallStatus::parse(word).is_known(), "{word:?}");
+            assert!(!CallStatus::parse(CallStatus::parse(word).as_str()).is_known(), "{word:?}");
+        }
+        for word in ["absent#", "com pleted", "failed ", "odd-failed"] {
+            assert!(!RecordingStatus::parse(word).is_known(), "{word:?}");
+        }
     }
 
     /// Found by fuzzing: `ring ing` was no status when it came and `ringing` when it was read back.

@@ -1,6 +1,6 @@
 //! The timeline: every observation in the order a person would tell it.
 
-use super::{Fact, Observation, Timestamp};
+use super::{Fact, Observation, RecordingStatus, Timestamp};
 
 /// Who said it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -52,8 +52,9 @@ fn phase(fact: &Fact) -> u8 {
         Fact::Answered(_) => 6,
         Fact::Stream(event) if event.event == "stream-started" => 7,
         Fact::MachineDetected { .. } | Fact::Stream(_) => 8,
-        Fact::Recording(event) if event.status.class() == 1 => 7,
-        Fact::Recording(_) => 10,
+        Fact::ChildLeg { .. } => 8,
+        Fact::Recording(event) if event.status == RecordingStatus::InProgress => 7,
+        Fact::Recording(_) | Fact::RecordingsListed => 10,
     }
 }
 
@@ -87,6 +88,7 @@ fn entry(seen: &Observation) -> TimelineEntry {
                 event.duration_seconds.map(|seconds| format!("{seconds} s")),
                 event.sip_response_code.map(|code| format!("SIP {code}")),
                 event.error_code.map(|code| format!("Twilio error {code}")),
+                event.recording.as_ref().map(|recording| recording.recording_sid.to_string()),
             ]),
         ),
         Fact::Answered(answer) => match &answer.failure {
@@ -103,16 +105,21 @@ fn entry(seen: &Observation) -> TimelineEntry {
             Source::Twilio,
             format!("recording-{}", event.status),
             words([
+                Some(event.recording_sid.to_string()),
                 event.duration_seconds.map(|seconds| format!("{seconds} s")),
                 event.error_code.filter(|code| *code != 0).map(|c| format!("Twilio error {c}")),
                 None,
             ]),
         ),
+        Fact::RecordingsListed => (Source::Twilio, "recordings-listed".to_owned(), None),
+        Fact::ChildLeg { call_sid, status } => {
+            (Source::Twilio, "child-leg".to_owned(), Some(format!("{call_sid}: {status}")))
+        }
     };
     TimelineEntry { at: seen.at, source, event, detail }
 }
 
-fn words(parts: [Option<String>; 3]) -> Option<String> {
+fn words(parts: [Option<String>; 4]) -> Option<String> {
     let parts: Vec<String> = parts.into_iter().flatten().collect();
     (!parts.is_empty()).then(|| parts.join(", "))
 }

@@ -70,7 +70,7 @@ fn body(agent: &ElevenLabs, call: &RegisterCall<'_>) -> Value {
         to_number: call.to.as_str(),
         direction: match call.direction {
             Direction::Inbound => "inbound",
-            Direction::Outbound => "outbound",
+            Direction::Outbound | Direction::OutboundDial => "outbound",
         },
         conversation_initiation_client_data: ClientData { dynamic_variables: variables },
     };

@@ -1,4 +1,4 @@
-//! The call as JSON (`interface.md`, "The call as JSON").
+//! The call as JSON.
 
 use serde::Serialize;
 
@@ -62,10 +62,7 @@ impl CallJson {
         Self {
             call_id: call.call_id.as_ref().map(ToString::to_string),
             call_sid: call.call_sid.as_ref().map(ToString::to_string),
-            direction: call.direction.map(|direction| match direction {
-                Direction::Inbound => "inbound",
-                Direction::Outbound => "outbound-api",
-            }),
+            direction: call.direction.map(Direction::as_str),
             status: call.status_at(now).to_owned(),
             to: call.to.as_ref().map(number),
             from: call.from.as_ref().map(number),

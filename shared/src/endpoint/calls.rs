@@ -38,6 +38,12 @@ pub(super) fn lookup(request: &Request<Bytes>) -> Result<Option<Lookup>, Refusal
     }
 }
 
+/// The call that a read must name.
+pub(super) fn required_lookup(request: &Request<Bytes>) -> Result<Lookup, Refusal> {
+    let missing = || Refusal::new(Reason::InvalidCallSid, "Send callSid or callId.");
+    lookup(request)?.ok_or_else(missing)
+}
+
 fn invalid(message: &'static str) -> Refusal {
     Refusal::new(Reason::InvalidParameter, message)
 }

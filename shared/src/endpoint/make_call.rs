@@ -232,6 +232,7 @@ fn accepted(status: &CallStatus) -> Fact {
         answered_by: None,
         error_code: None,
         parties: None,
+        recording: None,
     })
 }
 

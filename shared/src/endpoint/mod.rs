@@ -29,10 +29,16 @@ pub use status::Status;
 pub use transcript::GetTranscript;
 pub use voice::Voice;
 
+use crate::call::{CallSid, Timestamp};
 use crate::net::Http;
 use crate::ports::{Clock, Random};
 use crate::settings::Settings;
 use crate::store::Store;
+
+use recent::Recent;
+
+/// Calls of whose look-ups a process knows.
+const LOOKS_REMEMBERED: usize = 1024;
 
 /// The largest body any endpoint takes, bytes.
 pub const BODY_LIMIT: usize = 64 * 1024;
@@ -51,6 +57,8 @@ pub struct App {
     pub random: Arc<dyn Random>,
     /// What anonymous callers have asked of this process.
     callers: callers::Callers,
+    /// Until when no call's end is looked up again, as far as this process knows.
+    looks: Recent<CallSid, Timestamp>,
     /// get-transcript's memory of what it was told.
     transcripts: transcript::Transcripts,
     /// Voice's memory of what it answered while the store was down.
@@ -74,6 +82,7 @@ impl App {
             clock,
             random,
             callers: callers::Callers::default(),
+            looks: Recent::new(LOOKS_REMEMBERED),
             transcripts: transcript::Transcripts::default(),
             unguarded: voice::Unguarded::default(),
         }

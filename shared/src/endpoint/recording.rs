@@ -1,21 +1,28 @@
 //! `/api/twilio/recording`: Twilio tells about recordings (POST), the page plays them (GET).
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use http::{HeaderValue, Method, Request, Response, StatusCode, header};
-use tracing::error;
+use tokio::time::timeout;
+use tracing::{error, warn};
 
-use crate::call::{CallSid, RecordingSid, RecordingStatus};
-use crate::store::{Lookup, timely};
+use crate::call::{
+    Call, CallRef, CallSid, CallStatus, Fact, Observation, Progress, RecordingEvent, RecordingSid,
+    RecordingStatus, Timestamp,
+};
+use crate::store::{Lookup, Nonce, Record, Taken, Window, timely};
 use crate::twilio::{
-    AudioFormat, ByteRange, FetchError, Media, fetch_recording, recording_callback,
+    Account, AudioFormat, ByteRange, FetchError, Media, fetch_recording, list_recordings,
+    recording_callback,
 };
 
 use super::access::{Scope, allow_origin, authorize, preflight};
 use super::answer::with_type;
 use super::callers::admit;
-use super::calls::{call_not_found, call_sid, query, unreadable};
+use super::calls::{call_not_found, query, required_lookup, unreadable};
 use super::refusal::{Reason, Refusal};
-use super::status::{not_a_callback, observe};
+use super::status::{not_a_callback, observe, reconciled};
 use super::webhook::verified;
 use super::{App, Endpoint};
 
@@ -57,46 +64,178 @@ async fn callback(app: &App, request: &Request<Bytes>) -> Result<Response<Bytes>
     observe(app, &call, &seen).await
 }
 
+/// What a reader asks for.
+struct Wish {
+    by: Lookup,
+    /// One of several.
+    recording_sid: Option<RecordingSid>,
+    format: AudioFormat,
+}
+
+impl Wish {
+    fn parse(request: &Request<Bytes>) -> Result<Self, Refusal> {
+        let invalid = |message| Refusal::new(Reason::InvalidParameter, message);
+        let by = required_lookup(request)?;
+        let query = query(request)?;
+        let recording_sid = query.get("recordingSid").map(|text| {
+            RecordingSid::parse(text)
+                .map_err(|_| invalid("A recordingSid is RE and 32 hex digits."))
+        });
+        let format = match query.get("format") {
+            None | Some("mp3") => AudioFormat::Mp3,
+            Some("wav") => AudioFormat::Wav,
+            Some(_) => return Err(invalid("format is mp3 or wav.")),
+        };
+        Ok(Self { by, recording_sid: recording_sid.transpose()?, format })
+    }
+}
+
 async fn play(app: &App, request: &Request<Bytes>) -> Result<Response<Bytes>, Refusal> {
     let caller = authorize(&app.settings, request.headers(), Scope::ReadAll)?;
     admit(app, &caller, request)?;
-    let query = query(request)?;
-    let call_sid = call_sid(query.get("callSid").unwrap_or_default())?;
-    let format = match query.get("format") {
-        None | Some("mp3") => AudioFormat::Mp3,
-        Some("wav") => AudioFormat::Wav,
-        Some(_) => return Err(Refusal::new(Reason::InvalidParameter, "format is mp3 or wav.")),
-    };
+    let wish = Wish::parse(request)?;
     let Some(account) = &app.settings.twilio else {
         return Err(Refusal::misconfigured(&app.settings.problems));
     };
     let range = request.headers().get(header::RANGE).and_then(|value| value.to_str().ok());
     let range = range.and_then(ByteRange::parse);
-    let recording = recording_of(app, &call_sid).await?;
-    let wanted = range.unwrap_or(ByteRange::START);
-    match fetch_recording(&app.http, account, &recording, format, wanted).await {
-        Ok(media) => Ok(served(media, format, range.is_some())),
-        Err(error) => Err(refusal(&error, &call_sid)),
+    let record = timely(app.store.load(&wish.by, app.clock.now())).await;
+    let record = record.map_err(|error| unreadable(&error))?.ok_or_else(call_not_found)?;
+    let wanted = wish.recording_sid.as_ref();
+    // Whatever takes longer is done for the next reader.
+    let settling = timeout(SETTLE_BUDGET, settled(app, account, record.clone(), wanted));
+    let call = settling.await.unwrap_or(record).fold();
+    let now = app.clock.now();
+    let (recording, is_ready) = match Audio::of(&call, wanted, now) {
+        Audio::Ready(recording) => (recording, true),
+        Audio::Processing(recording) => (recording, false),
+        Audio::Expected | Audio::Unclear => return Err(not_ready()),
+        Audio::None => return Err(none()),
+    };
+    let part = range.unwrap_or(ByteRange::START);
+    match fetch_recording(&app.http, account, &recording, wish.format, part).await {
+        Ok(media) => Ok(served(media, wish.format, range.is_some())),
+        Err(FetchError::NotFound) if !is_ready => Err(not_ready()),
+        Err(error) => Err(refusal(&error, call.call_sid.as_ref())),
     }
 }
 
-/// The finished recording of a call.
-async fn recording_of(app: &App, call_sid: &CallSid) -> Result<RecordingSid, Refusal> {
-    let by = Lookup::CallSid(call_sid.clone());
-    let record =
-        timely(app.store.load(&by, app.clock.now())).await.map_err(|error| unreadable(&error))?;
-    let call = record.ok_or_else(call_not_found)?.fold();
-    let nothing = || Refusal::new(Reason::RecordingNotFound, "The call was not recorded.");
-    let recording = call.recording.ok_or_else(nothing)?;
-    match recording.status {
-        RecordingStatus::Completed => Ok(recording.recording_sid),
-        RecordingStatus::Absent | RecordingStatus::Failed => Err(nothing()),
-        RecordingStatus::InProgress | RecordingStatus::Other(_) => Err(Refusal::new(
-            Reason::RecordingNotReady,
-            "Ask again when the call has ended: Twilio is still recording.",
-        )
-        .with_header(header::RETRY_AFTER, HeaderValue::from_static("5"))),
+fn none() -> Refusal {
+    Refusal::new(Reason::RecordingNotFound, "There is nothing to fetch: the call was not recorded.")
+}
+
+fn not_ready() -> Refusal {
+    let message = "Ask again in a moment: the call or its recording goes on.";
+    Refusal::new(Reason::RecordingNotReady, message)
+        .with_header(header::RETRY_AFTER, HeaderValue::from_static("5"))
+}
+
+/// How long a callback of the recording may take after the call's end before Twilio is asked.
+const SETTLED: Duration = Duration::from_secs(60);
+
+/// How long a recording that was told may take to become audio.
+const LONGEST_PROCESSING: Duration = Duration::from_secs(10 * 60);
+
+/// The end of the call and the list of its recordings: with the store's read and the audio under the
+/// 20 s that this function has.
+const SETTLE_BUDGET: Duration = Duration::from_secs(4);
+
+/// One look at Twilio at a time. What it said is on record and needs no second one.
+const LOOKS: Window = Window { limit: 1, length: Duration::from_secs(60), spacing: Duration::ZERO };
+
+/// What is known of a call's audio.
+#[derive(Debug, PartialEq, Eq)]
+enum Audio {
+    /// It can be fetched.
+    Ready(RecordingSid),
+    /// It was recorded, and can be fetched soon if not now.
+    Processing(RecordingSid),
+    /// The call, or its recording, goes on or has just ended.
+    Expected,
+    /// It should be known by now and is not: Twilio knows.
+    Unclear,
+    /// There is none.
+    None,
+}
+
+impl Audio {
+    /// Of one recording of the call, else of the one that got furthest.
+    fn of(call: &Call, only: Option<&RecordingSid>, now: Timestamp) -> Self {
+        let told = call
+            .recordings
+            .iter()
+            .filter(|told| only.is_none_or(|only| *only == told.recording_sid));
+        // Another one that is absent says nothing of one that goes on.
+        let best = told.max_by_key(|told| match told.status {
+            RecordingStatus::Completed => 3,
+            RecordingStatus::Processing => 2,
+            RecordingStatus::InProgress => 1,
+            _ => 0,
+        });
+        let over_for = |span: Duration| call.ended_at.is_none_or(|at| at.plus(span) <= now);
+        match best.map(|best| (&best.status, &best.recording_sid)) {
+            Some((RecordingStatus::Completed, sid)) => return Self::Ready(sid.clone()),
+            Some((RecordingStatus::Absent | RecordingStatus::Failed, _)) => return Self::None,
+            Some((RecordingStatus::Processing, sid)) if !over_for(LONGEST_PROCESSING) => {
+                return Self::Processing(sid.clone());
+            }
+            _ => {}
+        }
+        let was_answered =
+            call.answered_at.is_some() || call.progress == Progress::Named(CallStatus::Completed);
+        let can_be = match call.record {
+            _ if best.is_some() => true,
+            Some(record) => record && (!call.is_over() || was_answered),
+            None => !call.is_over() || was_answered,
+        };
+        if !can_be || call.recordings_listed {
+            Self::None
+        } else if !call.is_over() || !over_for(SETTLED) {
+            Self::Expected
+        } else {
+            Self::Unclear
+        }
     }
+}
+
+/// The record after its own end and its recordings have been looked up, where they were not told.
+async fn settled(
+    app: &App,
+    account: &Account,
+    record: Record,
+    only: Option<&RecordingSid>,
+) -> Record {
+    let mut record = reconciled(app, record).await;
+    let now = app.clock.now();
+    let Some(call_sid) = record.call_sid.clone() else { return record };
+    if Audio::of(&record.fold(), only, now) != Audio::Unclear {
+        return record;
+    }
+    let (name, nonce) = (format!("recordings {call_sid}"), Nonce::new(app.random.bits128()));
+    if !matches!(timely(app.store.take_window(&name, LOOKS, &nonce, now)).await, Ok(Taken::Yes)) {
+        return record;
+    }
+    let listed = match list_recordings(&app.http, account, &call_sid).await {
+        Ok(listed) => listed,
+        Err(why) => {
+            warn!(service = "twilio", why, callSid = %call_sid, "a call's recordings could not be listed");
+            return record;
+        }
+    };
+    let goes_on = |event: &RecordingEvent| {
+        matches!(event.status, RecordingStatus::InProgress | RecordingStatus::Processing)
+    };
+    let all_told = (!listed.iter().any(goes_on)).then_some(Fact::RecordingsListed);
+    let call = CallRef::Named { call_sid, call_id: record.call_id.clone() };
+    for fact in listed.into_iter().map(Fact::Recording).chain(all_told) {
+        let seen = Observation { at: now, fact };
+        // A failure is logged there, and the next look finds it again.
+        if observe(app, &call, &seen).await.is_err() {
+            break;
+        }
+        record.observations.push(seen);
+    }
+    record
 }
 
 /// 206 for a part, 200 for the whole where nobody asked for a part and it fits.
@@ -119,7 +258,8 @@ fn served(media: Media, format: AudioFormat, range_asked: bool) -> Response<Byte
     response
 }
 
-fn refusal(error: &FetchError, call_sid: &CallSid) -> Refusal {
+fn refusal(error: &FetchError, call_sid: Option<&CallSid>) -> Refusal {
+    let call_sid = call_sid.map(CallSid::as_str);
     match error {
         FetchError::NotFound => {
             Refusal::new(Reason::RecordingNotFound, "Twilio does not have the audio any more.")
@@ -133,15 +273,28 @@ fn refusal(error: &FetchError, call_sid: &CallSid) -> Refusal {
             }
         }
         FetchError::Unauthorized => {
-            error!(service = "twilio", status = 401, reason = "twilio_unauthorized", callSid = %call_sid, "a recording could not be fetched");
+            error!(
+                service = "twilio",
+                status = 401,
+                reason = "twilio_unauthorized",
+                callSid = call_sid,
+                "a recording could not be fetched"
+            );
             Refusal::new(
                 Reason::TwilioUnauthorized,
-                "Check TWILIO_ACCOUNT_SID and TWILIO_AUTH_TOKEN (or the API key).",
+                "Check TWILIO_ACCOUNT_SID and TWILIO_AUTH_TOKEN (or the API key), and that TWILIO_API_URL is of their region.",
             )
             .logged()
         }
         FetchError::Unreachable { why } => {
-            error!(service = "twilio", status = 502, reason = "twilio_unreachable", why, callSid = %call_sid, "a recording could not be fetched");
+            error!(
+                service = "twilio",
+                status = 502,
+                reason = "twilio_unreachable",
+                why,
+                callSid = call_sid,
+                "a recording could not be fetched"
+            );
             Refusal::new(Reason::TwilioUnreachable, "Try again in a moment.").logged()
         }
     }

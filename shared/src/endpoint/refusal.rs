@@ -88,6 +88,7 @@ reasons! {
     OriginNotAllowed = 403 "origin_not_allowed", "This page may not use this service.";
     TokenNotConfigured = 403 "token_not_configured", "This needs a token, and none is configured.";
     InvalidSignature = 403 "invalid_signature", "This request was not signed by Twilio.";
+    AccountNotOurs = 403 "account_not_ours", "This call belongs to another Twilio account.";
     DestinationNotAllowed = 403 "destination_not_allowed", "Calls to this region are not allowed.";
     DestinationPremium = 403 "destination_premium", "Calls to premium numbers are not allowed.";
     DestinationBlocked = 403 "destination_blocked", "Calls to this number are blocked.";

@@ -9,7 +9,7 @@ use tracing::{error, info, warn};
 
 use crate::call::{CallId, CallRef, CallSid, Fact, Observation};
 use crate::store::{Nonce, Record, timely};
-use crate::twilio::status_callback;
+use crate::twilio::{child_leg, status_callback};
 
 use super::access::{Scope, allow_origin, authorize, preflight};
 use super::answer::{empty, json};
@@ -20,7 +20,8 @@ use super::make_call::admission::free_anonymous_call;
 use super::refusal::{Reason, Refusal};
 use super::webhook::verified;
 use super::{App, Endpoint};
-use reconcile::reconciled;
+use reconcile::all_reconciled;
+pub(super) use reconcile::reconciled;
 
 /// The endpoint that follows calls.
 #[derive(Clone, Copy, Debug)]
@@ -90,13 +91,30 @@ pub(super) async fn observe(
         info!(callSid = call_sid, callId = call_id, event = seen.key(), "call ended");
     }
     // Not only the delivery that saw the transition: its reply may be lost, and of two different ends
-    // a repeated write cannot tell which was first. Freeing is idempotent, so every end frees.
+    // a repeated write cannot tell which was first. Freeing is idempotent, so every end frees: the slot
+    // of the call that the record says this is, whatever the query says.
     let is_end = matches!(&seen.fact, Fact::Status(event) if event.status.is_terminal());
-    if is_end && let Some(call_id) = call.call_id().or(observed.before.call_id.as_ref()) {
+    if is_end && let Some(call_id) = &observed.before.call_id {
         let intent = observed.before.intent();
         free_places(app, call_id, intent.is_none_or(|intent| intent.is_anonymous)).await;
     }
+    if let CallRef::Named { call_sid, call_id: Some(call_id) } = call
+        && observed.before.call_id.as_ref() != Some(call_id)
+    {
+        note_child_leg(app, call_id, call_sid, seen).await;
+    }
     Ok(empty(StatusCode::NO_CONTENT))
+}
+
+/// The `callId` is another call's: this one is on record as a call of its own, and the other has a
+/// line about it in its story. Not worth a repetition if that fails.
+async fn note_child_leg(app: &App, call_id: &CallId, call_sid: &CallSid, seen: &Observation) {
+    let delivery = Nonce::new(app.random.bits128());
+    let (call, seen) = (CallRef::Ours(call_id.clone()), child_leg(call_sid, seen));
+    warn!(service = "twilio", callSid = %call_sid, callId = %call_id, "a callback of another call under this callId");
+    if let Err(error) = timely(app.store.observe(&call, &seen, &delivery, app.clock.now())).await {
+        warn!(service = "store", %error, callId = %call_id, "another leg of a call was not noted");
+    }
 }
 
 /// The call no longer counts as one of those in progress. Should this fail, its leases end by
@@ -130,8 +148,9 @@ async fn read(app: &App, request: &Request<Bytes>) -> Result<Response<Bytes>, Re
             Ok(json(StatusCode::OK, &show(&record)))
         }
         None => {
-            let records =
-                timely(app.store.recent(RECENT, now)).await.map_err(|error| unreadable(&error))?;
+            let records = timely(app.store.recent(RECENT, now)).await;
+            let mut records = records.map_err(|error| unreadable(&error))?;
+            all_reconciled(app, &mut records).await;
             Ok(json(StatusCode::OK, &List { calls: records.iter().map(show).collect() }))
         }
     }

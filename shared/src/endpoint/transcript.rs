@@ -26,7 +26,7 @@ use crate::store::{Nonce, Taken, Window, timely};
 use super::access::{Scope, allow_origin, authorize, preflight};
 use super::answer::json;
 use super::callers::admit;
-use super::calls::{call_not_found, lookup, unreadable};
+use super::calls::{call_not_found, required_lookup, unreadable};
 use super::recent::Recent;
 use super::refusal::{Reason, Refusal};
 use super::{App, Endpoint};
@@ -99,8 +99,7 @@ impl Endpoint for GetTranscript {
 async fn read(app: &App, request: &Request<Bytes>) -> Result<Response<Bytes>, Refusal> {
     let caller = authorize(&app.settings, request.headers(), Scope::ReadTranscript)?;
     admit(app, &caller, request)?;
-    let which = "Send callSid or callId.";
-    let by = lookup(request)?.ok_or_else(|| Refusal::new(Reason::InvalidParameter, which))?;
+    let by = required_lookup(request)?;
     let now = app.clock.now();
     let record = timely(app.store.load(&by, now)).await.map_err(|error| unreadable(&error))?;
     let call = record.ok_or_else(call_not_found)?.fold();

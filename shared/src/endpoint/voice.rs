@@ -16,7 +16,7 @@ use tracing::{error, info, warn};
 
 use crate::call::{AgentAnswer, CallId, Fact, Observation};
 use crate::settings::Apology;
-use crate::twilio::{VoiceRequest, say_and_hang_up};
+use crate::twilio::{VoiceRequest, hang_up, say_and_hang_up};
 
 use super::answer::twiml;
 use super::refusal::{Reason, Refusal};
@@ -53,6 +53,10 @@ impl Endpoint for Voice {
             Err(refusal) => return refusal.answer(Self::NAME),
         };
         match VoiceRequest::parse(&webhook.form, webhook.call_id) {
+            Ok(VoiceRequest { refusal: Some(why), call_sid, .. }) => {
+                warn!(service = "twilio", why, callSid = %call_sid, "no agent is connected");
+                twiml(hang_up())
+            }
             Ok(voice) => twiml(answer(app, &voice, time).await),
             Err(_) => {
                 warn!(service = "twilio", "a signed voice webhook without a CallSid");

@@ -43,7 +43,10 @@ pub(super) fn verified<E: Endpoint>(
         Ok(form)
     };
     match verify() {
-        Ok(form) => Ok(Webhook { form, call_id: call_id(request) }),
+        Ok(form) => {
+            of_our_account::<E>(settings, &form)?;
+            Ok(Webhook { form, call_id: call_id(request) })
+        }
         Err(error) => {
             log_refusal::<E>(app_url, verifier, &urls, error);
             Err(Refusal::new(
@@ -53,6 +56,31 @@ pub(super) fn verified<E: Endpoint>(
             .logged())
         }
     }
+}
+
+/// An auth token may sign for more than one account. A body that is no form is no callback, and is told
+/// so later.
+fn of_our_account<E: Endpoint>(settings: &Settings, form: &Form) -> Result<(), Refusal> {
+    if settings.accounts.is_empty() {
+        return Err(Refusal::misconfigured(&settings.problems));
+    }
+    let account = form.get("AccountSid");
+    let is_ours = settings.accounts.iter().any(|ours| account == Some(ours.as_str()));
+    if is_ours || form.pairs().is_empty() {
+        return Ok(());
+    }
+    let is_named = account.is_some();
+    warn!(
+        service = "twilio",
+        status = 403,
+        endpoint = E::NAME,
+        accountNamed = is_named,
+        "webhook refused: another account's"
+    );
+    Err(Refusal::new(
+        Reason::AccountNotOurs,
+        "Set TWILIO_ACCOUNT_SID to the account that the call belongs to, or name a sub-account in TWILIO_SUBACCOUNT_SIDS.",
+    ))
 }
 
 /// The URLs Twilio may have signed: ours, with the query as received or, where the host lost its

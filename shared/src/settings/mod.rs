@@ -29,7 +29,7 @@ pub use secret::Secret;
 pub use store_url::{AwsIdentity, DynamoDbUrl, StoreUrl};
 pub use voice::{Apologies, Apology, Voice};
 
-use crate::call::E164;
+use crate::call::{AccountSid, E164};
 use crate::twilio::{Account, Verifier};
 
 use env::Env;
@@ -45,6 +45,8 @@ pub struct Settings {
     pub verifier: Option<Verifier>,
     /// For REST calls.
     pub twilio: Option<Account>,
+    /// Whose callbacks are taken: ours and `TWILIO_SUBACCOUNT_SIDS`.
+    pub accounts: Vec<AccountSid>,
     /// Our own number.
     pub phone_number: Option<E164>,
     /// The agent.
@@ -89,6 +91,7 @@ impl Settings {
         Self {
             app_url,
             verifier: twilio::verifier(&mut env),
+            accounts: twilio::accounts(&mut env),
             phone_number: env.required("TWILIO_PHONE_NUMBER", |text| {
                 E164::parse(text).map_err(|wrong| {
                     format!("must be a phone number such as +12125550100: {wrong}")

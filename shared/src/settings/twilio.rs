@@ -6,11 +6,21 @@ use crate::twilio::{Account, Credentials, Verifier};
 use super::env::Env;
 use super::{BaseUrl, Secret};
 
+fn sid(text: &str) -> Result<AccountSid, String> {
+    AccountSid::parse(text).map_err(|_| "must be AC and 32 hex digits".to_owned())
+}
+
+/// Whose callbacks are taken: the account's, and those of its sub-accounts that are named. Nobody's
+/// where the account is not known.
+pub(super) fn accounts(env: &mut Env<'_>) -> Vec<AccountSid> {
+    let others = env.list("TWILIO_SUBACCOUNT_SIDS", sid);
+    let ours = env.required("TWILIO_ACCOUNT_SID", sid);
+    ours.map(|ours| [ours].into_iter().chain(others).collect()).unwrap_or_default()
+}
+
 /// What REST calls need.
 pub(super) fn account(env: &mut Env<'_>) -> Option<Account> {
-    let sid = env.required("TWILIO_ACCOUNT_SID", |text| {
-        AccountSid::parse(text).map_err(|_| "must be AC and 32 hex digits".to_owned())
-    });
+    let sid = env.required("TWILIO_ACCOUNT_SID", sid);
     let token = env.required("TWILIO_AUTH_TOKEN", Secret::parse);
     let api_url = match env.get("TWILIO_API_URL") {
         Some(_) => env.optional("TWILIO_API_URL", BaseUrl::parse),

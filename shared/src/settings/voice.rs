@@ -85,7 +85,7 @@ pub(super) fn voice(env: &mut Env<'_>) -> Voice {
         inbound_track: track.is_some(),
         parameters: env.list("STREAM_PARAMETERS", parameter),
     };
-    if stream.twiml("").len() > LONGEST_STREAM_BYTES {
+    if stream.bytes() > LONGEST_STREAM_BYTES {
         env.problem("STREAM_PARAMETERS", "must not be longer than 32 kB in all");
     }
     Voice {

@@ -1,26 +1,49 @@
-//! Twilio's callbacks as observations (`twilio.md` 3 to 7).
+//! Twilio's callbacks as observations.
 //!
 //! Every field but `CallSid` is optional: Twilio leaves some empty, adds others without notice, and a
 //! callback whose particulars are missing is still news of the call.
+//!
+//! Twilio's signature joins names and values without separators. Whoever has captured a callback can
+//! therefore move the borders between them, and the signature still fits. So a field acts only with a
+//! value that Twilio writes there, and none acts where a name we act on stands across a border or in
+//! a value.
 
 use crate::call::{
     AgentAnswer, AnsweredBy, CallId, CallRef, CallSid, CallStatus, Direction, Fact, Observation,
     Parties, Party, RecordingEvent, RecordingSid, RecordingStatus, StatusEvent, StreamEvent,
-    Timestamp,
+    StreamSid, Timestamp,
 };
-
-use crate::call::key_safe;
 
 use super::Form;
 
-/// The `CallSid` is missing or malformed: whatever this is, it is no callback of Twilio's.
+/// Whatever this is, it is no callback of Twilio's: the `CallSid` is missing or malformed, or the
+/// borders between names and values have been moved.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct NotACallback;
 
+/// The names that decide which call a callback is about and what becomes of it.
+const ACTING: [&str; 8] = [
+    "AnsweredBy",
+    "CallSid",
+    "CallStatus",
+    "ParentCallSid",
+    "RecordingSid",
+    "RecordingStatus",
+    "SequenceNumber",
+    "StreamEvent",
+];
+
+fn call_sid(form: &Form) -> Result<CallSid, NotACallback> {
+    if !form.keeps_borders(&ACTING) {
+        return Err(NotACallback);
+    }
+    let call_sid = form.get("CallSid").and_then(|text| CallSid::parse(text).ok());
+    call_sid.ok_or(NotACallback)
+}
+
 /// Which call a form speaks of.
 fn call_ref(form: &Form, call_id: Option<CallId>) -> Result<CallRef, NotACallback> {
-    let call_sid = form.get("CallSid").and_then(|text| CallSid::parse(text).ok());
-    Ok(CallRef::Named { call_sid: call_sid.ok_or(NotACallback)?, call_id })
+    Ok(CallRef::Named { call_sid: call_sid(form)?, call_id })
 }
 
 /// A POST to `status`: call progress, a `<Stream>` event, or the asynchronous result of answering
@@ -32,17 +55,20 @@ pub fn status_callback(
 ) -> Result<(CallRef, Observation), NotACallback> {
     let call = call_ref(form, call_id)?;
     let fact = if let Some(event) = form.get("StreamEvent") {
-        Fact::Stream(StreamEvent {
-            stream_sid: key_safe(form.get("StreamSid").unwrap_or_default(), 64),
-            event: key_safe(event, 32),
-            error: form.get("StreamError").map(|text| text.chars().take(256).collect()),
-        })
+        match form.get("StreamSid").and_then(|text| StreamSid::parse(text).ok()) {
+            Some(stream_sid) => Fact::Stream(StreamEvent {
+                stream_sid: stream_sid.to_string(),
+                event: StreamEvent::word(event),
+                error: form.get("StreamError").map(|text| text.chars().take(256).collect()),
+            }),
+            None => Fact::Status(status_event(form, &call)),
+        }
     } else if let (Some(who), None) = (form.get("AnsweredBy"), form.get("CallStatus")) {
         Fact::MachineDetected { answered_by: AnsweredBy::new(who) }
     } else {
         Fact::Status(status_event(form, &call))
     };
-    Ok((call, Observation { at: at(form, now), fact }))
+    Ok(by_leg(form, call, Observation { at: at(form, now), fact }))
 }
 
 /// A POST to `recording`. One without a usable `RecordingSid` is kept as news of the call.
@@ -52,8 +78,7 @@ pub fn recording_callback(
     now: Timestamp,
 ) -> Result<(CallRef, Observation), NotACallback> {
     let call = call_ref(form, call_id)?;
-    let sid = form.get("RecordingSid").and_then(|text| RecordingSid::parse(text).ok());
-    let fact = match sid {
+    let fact = match recording_sid(form) {
         Some(recording_sid) => Fact::Recording(RecordingEvent {
             recording_sid,
             status: RecordingStatus::parse(form.get("RecordingStatus").unwrap_or_default()),
@@ -64,35 +89,66 @@ pub fn recording_callback(
         None => Fact::Status(status_event(form, &call)),
     };
     // RecordingStartTime is when the recording began, not when this state did.
-    Ok((call, Observation { at: now, fact }))
+    Ok(by_leg(form, call, Observation { at: now, fact }))
+}
+
+/// What another leg than the call itself tells under our `callId`: Twilio posts the callbacks of a
+/// `<Dial>`'s leg to its parent's address. It is put down under the `callId` alone, so that it names
+/// nothing, and it may come before anything of the call itself.
+fn by_leg(form: &Form, call: CallRef, seen: Observation) -> (CallRef, Observation) {
+    match (&call, form.get("ParentCallSid")) {
+        (CallRef::Named { call_sid, call_id: Some(call_id) }, Some(_)) => {
+            let child = child_leg(call_sid, &seen);
+            (CallRef::Ours(call_id.clone()), child)
+        }
+        _ => (call, seen),
+    }
+}
+
+/// Another leg's observation as a line in the story of the call whose `callId` it used.
+#[must_use]
+pub fn child_leg(call_sid: &CallSid, seen: &Observation) -> Observation {
+    let status = match &seen.fact {
+        Fact::Status(event) => event.status.clone(),
+        _ => CallStatus::parse(""),
+    };
+    Observation { at: seen.at, fact: Fact::ChildLeg { call_sid: call_sid.clone(), status } }
+}
+
+fn recording_sid(form: &Form) -> Option<RecordingSid> {
+    form.get("RecordingSid").and_then(|text| RecordingSid::parse(text).ok())
 }
 
 fn status_event(form: &Form, call: &CallRef) -> StatusEvent {
+    let status = CallStatus::parse(form.get("CallStatus").unwrap_or_default());
+    let recording_sid = recording_sid(form).filter(|_| status == CallStatus::Completed);
     StatusEvent {
-        status: CallStatus::parse(form.get("CallStatus").unwrap_or_default()),
         sequence: form.number("SequenceNumber"),
         duration_seconds: form.number("CallDuration"),
         sip_response_code: form.number("SipResponseCode"),
-        answered_by: form.get("AnsweredBy").map(AnsweredBy::new),
+        answered_by: form.get("AnsweredBy").and_then(AnsweredBy::parse),
         error_code: form.number("ErrorCode").filter(|code| *code != 0),
         parties: parties(form, call),
+        recording: recording_sid.map(|recording_sid| RecordingEvent {
+            recording_sid,
+            status: RecordingStatus::Processing,
+            duration_seconds: form.number("RecordingDuration"),
+            channels: None,
+            error_code: None,
+        }),
+        status,
     }
 }
 
 /// Kept only where no intent tells them: an item of a call we dialled stays small.
 fn parties(form: &Form, call: &CallRef) -> Option<Parties> {
     let ends = Parties {
-        direction: form.get("Direction").map(direction),
+        direction: form.get("Direction").and_then(Direction::parse),
         from: form.get("From").map(Party::new),
         to: form.get("To").map(Party::new),
     };
     let says_nothing = ends.direction.is_none() && ends.from.is_none() && ends.to.is_none();
     (call.call_id().is_none() && !says_nothing).then_some(ends)
-}
-
-/// Our calls come as `outbound-api`, never as `outbound`.
-fn direction(word: &str) -> Direction {
-    if word.starts_with("outbound") { Direction::Outbound } else { Direction::Inbound }
 }
 
 /// RFC 2822 in status callbacks, ISO 8601 in stream callbacks.
@@ -117,6 +173,8 @@ pub struct VoiceRequest {
     pub direction: Direction,
     /// For the observation of the answer.
     pub answer: AgentAnswer,
+    /// Why nobody is to be connected to an agent, for the log.
+    pub refusal: Option<&'static str>,
 }
 
 impl VoiceRequest {
@@ -124,11 +182,17 @@ impl VoiceRequest {
     pub fn parse(form: &Form, call_id: Option<CallId>) -> Result<Self, NotACallback> {
         let is_ours = call_id.is_some();
         let call = call_ref(form, call_id)?;
-        let call_sid = call.call_sid().cloned().ok_or(NotACallback)?;
+        let call_sid = call_sid(form)?;
         let answer = AgentAnswer {
-            answered_by: form.get("AnsweredBy").map(AnsweredBy::new),
+            answered_by: form.get("AnsweredBy").and_then(AnsweredBy::parse),
             parties: parties(form, &call),
             ..AgentAnswer::default()
+        };
+        // A call to our number is still ringing when its TwiML is asked for.
+        let refusal = match form.get("CallStatus") {
+            _ if is_ours && form.get("ParentCallSid").is_some() => Some("another leg of the call"),
+            None | Some("in-progress" | "ringing") => None,
+            Some(_) => Some("the call is not being answered"),
         };
         Ok(Self {
             call,
@@ -136,15 +200,18 @@ impl VoiceRequest {
             from: Party::new(form.get("From").unwrap_or("anonymous")),
             to: Party::new(form.get("To").unwrap_or("anonymous")),
             // Only calls that we dialled have our id in their webhooks.
-            direction: form.get("Direction").map(direction).unwrap_or(if is_ours {
+            direction: form.get("Direction").and_then(Direction::parse).unwrap_or(if is_ours {
                 Direction::Outbound
             } else {
                 Direction::Inbound
             }),
             answer,
+            refusal,
         })
     }
 }
 
+#[cfg(test)]
+mod recut;
 #[cfg(test)]
 mod tests;

@@ -1,5 +1,4 @@
-//! What Twilio's error codes really mean, which well-known guides get wrong (`twilio.md` 0.1, 1.6):
-//! 13227 is not about money, 11200 not about phone numbers, 20003 not about trial accounts.
+//! What Twilio's error codes and SIP's responses really mean, which well-known guides get wrong: 13227 is not about money, 11200 not about phone numbers, 20003 not about trial accounts.
 
 /// A code in words for a person.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -18,6 +17,13 @@ pub fn explain(code: u32) -> Option<Explanation> {
     Some(Explanation { meaning, fix })
 }
 
+/// What the SIP response that ended a call means, where it is one with a meaning of its own.
+#[must_use]
+pub fn explain_sip(code: u16) -> Option<Explanation> {
+    let (_, meaning, fix) = SIP.iter().find(|row| row.0 == code)?;
+    Some(Explanation { meaning, fix })
+}
+
 /// Twilio's own page about a code.
 #[must_use]
 pub fn more_info(code: u32) -> String {
@@ -25,6 +31,8 @@ pub fn more_info(code: u32) -> String {
 }
 
 const CREDENTIALS: &str = "Check TWILIO_ACCOUNT_SID and TWILIO_AUTH_TOKEN (or the API key).";
+const REGION: &str = "Check TWILIO_ACCOUNT_SID and TWILIO_AUTH_TOKEN (or the API key), and the region: credentials are valid in one region only, and TWILIO_API_URL must be that region's address.";
+const LATER: &str = "Dial again later.";
 const NUMBER: &str = "Check the number: + and country code, then the number.";
 const BASE_URL: &str = "Check NEXT_PUBLIC_APP_URL: a public https address that Twilio can reach.";
 const BUG: &str = "This is a mistake of close-loop or of its settings: please report it.";
@@ -60,7 +68,7 @@ const ROWS: &[(u32, &str, &str)] = &[
     (16104, "The recording failed.", SUPPORT),
     (16105, "The recording failed.", SUPPORT),
     (16106, "The recording failed.", SUPPORT),
-    (20003, "Twilio does not accept the credentials.", CREDENTIALS),
+    (20003, "Twilio does not accept the credentials: they are wrong, or of another region.", REGION),
     (20005, "The Twilio account is not active, typically because it is out of funds.", "Add funds to the Twilio account."),
     (20008, "Twilio's test credentials cannot do this.", "Use live credentials."),
     (20403, "The Twilio account is suspended or closed.", SUPPORT),
@@ -107,9 +115,38 @@ const ROWS: &[(u32, &str, &str)] = &[
     (573_005, "A trial account may call verified recipients only, and this one is not verified.", "Verify the number in Twilio's console, or upgrade the account."),
 ];
 
+/// How a call that reached nobody ended, as the network beyond Twilio words it. Ordered by code.
+#[rustfmt::skip]
+const SIP: &[(u16, &str, &str)] = &[
+    (403, "The call was refused on its way (SIP 403).", "Check geographic permissions in Twilio's console, and whether calls from this number are blocked there."),
+    (404, "The number does not exist or is out of service (SIP 404).", NUMBER),
+    (408, "The network of the called number did not answer in time (SIP 408).", LATER),
+    (480, "The phone was switched off or out of reach (SIP 480).", LATER),
+    (486, "The line was busy (SIP 486).", LATER),
+    (487, "The phone rang and was not answered in time, or the call was rejected (SIP 487).", "Dial again later, or let it ring longer with timeout."),
+    (503, "A carrier on the way could not take the call (SIP 503).", "Dial again later; if it fails again, look at Twilio's status page."),
+    (603, "The call was declined (SIP 603).", "Do not dial again at once. If many calls end so, the calling number may be marked as spam: register it with a business profile in Twilio's console."),
+];
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_responses_that_end_calls_are_told_apart() {
+        assert!(SIP.windows(2).all(|pair| pair[0].0 < pair[1].0));
+        for code in [403, 404, 408, 480, 486, 487, 503, 603] {
+            let told = explain_sip(code).unwrap();
+            assert!(told.meaning.contains(&format!("SIP {code}")) && !told.fix.is_empty());
+        }
+        assert_eq!(explain_sip(200), None);
+    }
+
+    #[test]
+    fn refused_credentials_may_be_of_another_region() {
+        let told = explain(20003).unwrap();
+        assert!(told.meaning.contains("region") && told.fix.contains("TWILIO_API_URL"));
+    }
 
     #[test]
     fn the_table_is_ordered_so_that_every_row_is_found() {

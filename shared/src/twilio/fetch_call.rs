@@ -1,4 +1,4 @@
-//! `GET Calls/{CallSid}.json`: what Twilio itself knows of a call (`twilio.md` 1.3, 1.4).
+//! `GET Calls/{CallSid}.json`: what Twilio itself knows of a call.
 
 use std::time::Duration;
 
@@ -61,13 +61,8 @@ fn call_end(body: &[u8], call_sid: &CallSid) -> Result<Option<CallEnd>, String> 
     let status = CallStatus::parse(&call.status);
     Ok(status.is_terminal().then(|| CallEnd {
         event: StatusEvent {
-            status,
-            sequence: None,
             duration_seconds: call.duration.and_then(|seconds| seconds.parse().ok()),
-            sip_response_code: None,
-            answered_by: None,
-            error_code: None,
-            parties: None,
+            ..StatusEvent::of(status)
         },
         at: call.end_time.as_deref().and_then(Timestamp::parse_rfc2822),
     }))

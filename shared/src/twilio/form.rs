@@ -26,10 +26,38 @@ impl Form {
             .map(|(_, value)| value.as_str())
     }
 
-    /// The value under a name, as a number or whatever else it parses to; nonsense is absent.
+    /// The value under a name as a number; anything but digits is absent.
     #[must_use]
     pub fn number<T: std::str::FromStr>(&self, name: &str) -> Option<T> {
-        self.get(name)?.parse().ok()
+        let digits = self.get(name).filter(|text| text.bytes().all(|b| b.is_ascii_digit()))?;
+        digits.parse().ok()
+    }
+
+    /// Whether each of these names stands once at most, and nowhere but in a name. The signature
+    /// covers names and values joined in the order of the names; where a border has been moved, what
+    /// was a name stands across a border or in a value.
+    #[must_use]
+    pub fn keeps_borders(&self, names: &[&str]) -> bool {
+        let mut sorted: Vec<&(String, String)> = self.0.iter().collect();
+        sorted.sort_unstable();
+        sorted.dedup();
+        let (mut signed, mut of_names) = (String::new(), Vec::new());
+        for (name, value) in &sorted {
+            // Twilio's names are letters; some have a dot or a dash in them.
+            if name.bytes().all(|b| b.is_ascii_alphabetic()) {
+                of_names.push(signed.len()..signed.len() + name.len());
+            }
+            signed.push_str(name);
+            signed.push_str(value);
+        }
+        names.iter().all(|wanted| {
+            let is_once = sorted.iter().filter(|(name, _)| name == wanted).count() <= 1;
+            is_once
+                && signed.match_indices(wanted).all(|(start, found)| {
+                    let end = start + found.len();
+                    of_names.iter().any(|name| name.start <= start && end <= name.end)
+                })
+        })
     }
 
     /// Every pair received, known or not: the signature covers them all.

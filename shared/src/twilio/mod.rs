@@ -15,14 +15,18 @@ mod signature_tests;
 mod twiml;
 mod webhook_urls;
 
-pub use callback::{NotACallback, VoiceRequest, recording_callback, status_callback};
+pub use callback::{NotACallback, VoiceRequest, child_leg, recording_callback, status_callback};
 pub use create_call::{create_call_form, created_call};
-pub use explain::{Explanation, explain, more_info};
+pub use explain::{Explanation, explain, explain_sip, more_info};
 pub use fetch_call::{CallEnd, fetch_call_end};
 pub use form::Form;
-pub use recordings::{AudioFormat, ByteRange, FetchError, Media, RANGE_LIMIT, fetch_recording};
+pub use recordings::{
+    AudioFormat, ByteRange, FetchError, Media, RANGE_LIMIT, fetch_recording, list_recordings,
+};
 pub use rest::{Account, Credentials, DialError, create_call};
 pub use signature::{BadSignature, Tried, Verifier};
 pub(crate) use twiml::is_xml_text;
-pub use twiml::{ConnectStream, NotTwiml, RegisteredTwiml, say_and_hang_up};
+pub use twiml::{
+    Callbacks, ConnectStream, NotTwiml, RegisteredTwiml, StreamUrl, hang_up, say_and_hang_up,
+};
 pub use webhook_urls::{WebhookUrls, requested_url};

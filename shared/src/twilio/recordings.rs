@@ -1,4 +1,4 @@
-//! A recording's audio, fetched from Twilio with our credentials (`twilio.md` 5).
+//! A call's recordings: which there are, and their audio, fetched from Twilio with our credentials.
 //!
 //! The address is built from the API's base, our account and the RecordingSid. The `RecordingUrl` of
 //! a callback is never fetched: it is somebody else's text.
@@ -9,8 +9,9 @@ use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use reqwest::{Response, StatusCode, Url};
+use serde::Deserialize;
 
-use crate::call::RecordingSid;
+use crate::call::{CallSid, RecordingEvent, RecordingSid, RecordingStatus};
 use crate::net::{self, Http};
 
 use super::Account;
@@ -76,6 +77,67 @@ pub enum FetchError {
         /// For the log.
         why: String,
     },
+}
+
+/// How long a reader waits for the list of a call's recordings.
+const LIST_TIMEOUT: Duration = Duration::from_secs(4);
+
+/// A recording's description has about 1 KiB.
+const LIST_LIMIT: usize = 256 * 1024;
+
+#[derive(Deserialize)]
+struct List {
+    recordings: Vec<Listed>,
+}
+
+#[derive(Deserialize)]
+struct Listed {
+    sid: String,
+    status: String,
+    duration: Option<String>,
+    channels: Option<u8>,
+    error_code: Option<u32>,
+}
+
+/// `GET Calls/{CallSid}/Recordings.json`: all recordings of a call that Twilio has. A call that Twilio
+/// does not know has none. Errors are texts for the log.
+pub async fn list_recordings(
+    http: &Http,
+    account: &Account,
+    call_sid: &CallSid,
+) -> Result<Vec<RecordingEvent>, String> {
+    let url = account.resource(&format!("Calls/{call_sid}/Recordings.json?PageSize=50"));
+    let request = account.sign_in(http.get(url));
+    let request = request.header("accept", "application/json").timeout(LIST_TIMEOUT);
+    let response = http.send(request).await.map_err(|error| error.to_string())?;
+    match response.status() {
+        StatusCode::NOT_FOUND => return Ok(Vec::new()),
+        status if !status.is_success() => return Err(format!("HTTP {status}")),
+        _ => {}
+    }
+    let body = net::read_limited(response, LIST_LIMIT).await.map_err(|error| error.to_string())?;
+    listed(&body)
+}
+
+fn listed(body: &[u8]) -> Result<Vec<RecordingEvent>, String> {
+    let list: List =
+        serde_json::from_slice(body).map_err(|_| "an answer that is no list".to_owned())?;
+    let event = |listed: Listed| {
+        let status = match listed.status.as_str() {
+            // The words of the REST API that callbacks do not have.
+            "paused" | "stopped" => RecordingStatus::InProgress,
+            "deleted" => RecordingStatus::Absent,
+            word => RecordingStatus::parse(word),
+        };
+        Some(RecordingEvent {
+            recording_sid: RecordingSid::parse(&listed.sid).ok()?,
+            status,
+            duration_seconds: listed.duration.and_then(|seconds| seconds.parse().ok()),
+            channels: listed.channels,
+            error_code: listed.error_code.filter(|code| *code != 0),
+        })
+    };
+    Ok(list.recordings.into_iter().filter_map(event).collect())
 }
 
 /// Fetches at most [`RANGE_LIMIT`] bytes of a recording.
@@ -168,4 +230,31 @@ async fn take(mut response: Response, skip: u64, length: u64) -> Result<Bytes, F
     }
     taken.truncate(usize::try_from(length).unwrap_or(usize::MAX));
     Ok(taken.freeze())
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_list_tells_every_recording_in_the_words_of_callbacks() {
+        let recording = |digit: &str, status: &str, duration: &str| {
+            json!({"sid": format!("RE{}", digit.repeat(32)), "status": status, "channels": 2,
+                "duration": duration, "error_code": null, "price": null})
+        };
+        let words = ["completed", "processing", "in-progress", "paused", "deleted", "odd"];
+        let all: Vec<_> = words.iter().map(|word| recording("1", word, "41")).collect();
+        let told = listed(json!({"recordings": all, "page": 0}).to_string().as_bytes()).unwrap();
+        let told: Vec<_> = told.iter().map(|event| event.status.as_str()).collect();
+        let expected = ["completed", "processing", "in-progress", "in-progress", "absent", "odd"];
+        assert_eq!(told, expected);
+        let begun = json!({"recordings": [recording("2", "in-progress", "-1")]}).to_string();
+        assert_eq!(listed(begun.as_bytes()).unwrap()[0].duration_seconds, None);
+        assert_eq!(listed(br#"{"recordings":[]}"#), Ok(Vec::new()));
+        for body in ["", "{}", "[]", r#"{"recordings":{}}"#] {
+            assert!(listed(body.as_bytes()).is_err(), "{body}");
+        }
+    }
 }

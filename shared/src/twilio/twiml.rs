@@ -1,8 +1,11 @@
-//! TwiML: what we write ourselves, and ElevenLabs' that we pass on (`twilio.md` 6).
+//! TwiML: what we write, and what we read of ElevenLabs'.
 
 use std::fmt;
 
+use reqwest::Url;
 use roxmltree::{Document, Node, ParsingOptions};
+
+use crate::settings::BaseUrl;
 
 /// Twilio refuses more (11750).
 const MAX_TWIML_BYTES: usize = 64 * 1024;
@@ -13,6 +16,12 @@ const MAX_PARAMETER_CHARS: usize = 500;
 
 const DECLARATION: &str = r#"<?xml version="1.0" encoding="UTF-8"?>"#;
 
+/// `<Hangup/>`, where no person is on the line.
+#[must_use]
+pub fn hang_up() -> String {
+    format!("{DECLARATION}<Response><Hangup/></Response>")
+}
+
 /// `<Say>` and `<Hangup/>`: the last word of every failure.
 #[must_use]
 pub fn say_and_hang_up(sentence: &str, voice: Option<&str>, language: Option<&str>) -> String {
@@ -22,7 +31,49 @@ pub fn say_and_hang_up(sentence: &str, voice: Option<&str>, language: Option<&st
     format!("{DECLARATION}<Response><Say{voice}{language}>{sentence}</Say><Hangup/></Response>")
 }
 
-/// `<Connect><Stream>`, for `signed-url` mode.
+/// Where an agent's media stream may lead: to ElevenLabs, or to where `ELEVENLABS_API_URL` lives. The
+/// caller's voice goes there, so nothing else is taken for it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StreamUrl(String);
+
+impl StreamUrl {
+    /// Takes a `wss` URL as it is written. What two parsers may read differently is refused, for ours
+    /// is not Twilio's.
+    #[must_use]
+    pub fn parse(text: &str, api_url: &BaseUrl) -> Option<Self> {
+        let rest = text.strip_prefix("wss://")?;
+        let authority = rest.split(['/', '?', '#']).next()?.to_ascii_lowercase();
+        let url = Url::parse(text).ok()?;
+        let host = url.host_str()?;
+        let is_plain = text.bytes().all(|b| b.is_ascii_graphic()) && !text.contains('\\');
+        let is_what_it_seems = authority == host
+            || authority
+                .strip_prefix(host)
+                .and_then(|port| port.strip_prefix(':'))
+                .is_some_and(|port| !port.is_empty() && port.bytes().all(|b| b.is_ascii_digit()));
+        let is_elevenlabs = host == "elevenlabs.io" || host.ends_with(".elevenlabs.io");
+        let api = Url::parse(api_url.as_str()).ok()?;
+        let is_known = is_elevenlabs || api.host_str() == Some(host);
+        (is_plain && is_what_it_seems && is_known).then(|| Self(text.to_owned()))
+    }
+
+    /// The URL as it was written.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// Where Twilio reports what becomes of a document of ours.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Callbacks<'a> {
+    /// The stream's `statusCallback`: nothing else reports stream errors.
+    pub stream: Option<&'a str>,
+    /// Given, the call is recorded from here on, and this is where the recording reports to.
+    pub recording: Option<&'a str>,
+}
+
+/// `<Connect><Stream>`: our document, whatever it was that told us the stream.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ConnectStream {
     /// Unique within the call.
@@ -43,7 +94,17 @@ impl ConnectStream {
 
     /// The TwiML that opens a stream to `url`.
     #[must_use]
-    pub fn twiml(&self, url: &str) -> String {
+    pub fn twiml(&self, url: &StreamUrl, callbacks: Callbacks<'_>) -> String {
+        self.write(url.as_str(), callbacks)
+    }
+
+    /// How long the document is without its URL and callbacks.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        self.write("", Callbacks::default()).len()
+    }
+
+    fn write(&self, url: &str, callbacks: Callbacks<'_>) -> String {
         let mut stream = attribute("url", url);
         if let Some(name) = &self.name {
             stream.push_str(&attribute("name", name));
@@ -51,26 +112,53 @@ impl ConnectStream {
         if self.inbound_track {
             stream.push_str(&attribute("track", "inbound_track"));
         }
+        if let Some(url) = callbacks.stream {
+            stream.push_str(&attribute("statusCallback", url));
+            stream.push_str(&attribute("statusCallbackMethod", "POST"));
+        }
         let parameter = |(name, value): &(String, String)| {
             format!("<Parameter{}{}/>", attribute("name", name), attribute("value", value))
         };
         let parameters: String = self.parameters.iter().map(parameter).collect();
+        let start = callbacks.recording.map(recording).unwrap_or_default();
         format!(
-            "{DECLARATION}<Response><Connect><Stream{stream}>{parameters}</Stream></Connect></Response>"
+            "{DECLARATION}<Response>{start}<Connect><Stream{stream}>{parameters}</Stream></Connect></Response>"
         )
     }
 }
 
-/// Why an answer of ElevenLabs' is not passed on.
+/// Recording goes on beside the verbs that follow.
+fn recording(callback: &str) -> String {
+    let attributes = [
+        ("recordingStatusCallback", callback),
+        ("recordingStatusCallbackMethod", "POST"),
+        ("recordingStatusCallbackEvent", "in-progress completed absent"),
+        ("channels", "dual"),
+    ];
+    let attributes: String =
+        attributes.iter().map(|(name, value)| attribute(name, value)).collect();
+    format!("<Start><Recording{attributes}/></Start>")
+}
+
+/// Why an answer of ElevenLabs' connects no agent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum NotTwiml {
     /// Over Twilio's 64 kB, or empty.
     Size,
     /// Not well-formed, or with a DOCTYPE.
     Malformed,
-    /// No `<Response>` with `<Connect><Stream url="wss:...">` in it.
+    /// No `<Response>` with `<Connect><Stream>` in it.
     NoStream,
-    /// No `<Parameter name="conversation_id">`: the agent would hang up at once.
+    /// Something beside the one stream and its parameters: `<Dial>`, `<Redirect>`, a second stream,
+    /// an attribute that holds an address.
+    Foreign,
+    /// The stream does not lead to ElevenLabs.
+    Url,
+    /// A track that `<Connect>` does not allow (31941).
+    Track,
+    /// A parameter that Twilio would not take.
+    Parameter,
+    /// Not exactly one `<Parameter name="conversation_id">`: the agent would hang up at once.
     NoConversationId,
 }
 
@@ -79,16 +167,20 @@ impl fmt::Display for NotTwiml {
         f.write_str(match self {
             Self::Size => "empty or over 64 kB",
             Self::Malformed => "not well-formed XML, or with a DOCTYPE",
-            Self::NoStream => "no Connect/Stream with a wss url",
-            Self::NoConversationId => "no conversation_id parameter",
+            Self::NoStream => "no Connect/Stream",
+            Self::Foreign => "more than one stream and its parameters",
+            Self::Url => "the stream does not lead to ElevenLabs over wss",
+            Self::Track => "the stream has a track that Connect does not allow (31941)",
+            Self::Parameter => "a parameter is malformed or too long",
+            Self::NoConversationId => "no conversation_id parameter, or several",
         })
     }
 }
 
-/// ElevenLabs' TwiML, known to be what it should be.
+/// What ElevenLabs' TwiML says, written down in a document of ours.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RegisteredTwiml {
-    /// The document, with at most our one change.
+    /// Our document.
     pub twiml: String,
     /// From `<Parameter name="conversation_id">`.
     pub conversation_id: String,
@@ -97,10 +189,13 @@ pub struct RegisteredTwiml {
 }
 
 impl RegisteredTwiml {
-    /// Checks the document and, where its `<Stream>` has no `statusCallback`, adds ours: nothing
-    /// else reports stream errors. Every other byte stays.
-    pub fn parse(document: &str, status_callback: Option<&str>) -> Result<Self, NotTwiml> {
-        // Twilio takes no white space before the declaration.
+    /// Reads the stream's `url`, `track` and parameters. ElevenLabs' own document is not passed on:
+    /// a `<Dial>` or `<Redirect>` in it would be executed at our cost.
+    pub fn parse(
+        document: &str,
+        api_url: &BaseUrl,
+        callbacks: Callbacks<'_>,
+    ) -> Result<Self, NotTwiml> {
         let text = document.trim_start_matches(|c: char| c == '\u{feff}' || c.is_whitespace());
         let text = text.trim_end();
         if text.is_empty() || text.len() > MAX_TWIML_BYTES {
@@ -109,53 +204,87 @@ impl RegisteredTwiml {
         // A DOCTYPE is refused by default: no entities, no surprises.
         let tree = Document::parse_with_options(text, ParsingOptions::default())
             .map_err(|_| NotTwiml::Malformed)?;
-        let stream = stream_of(&tree).ok_or(NotTwiml::NoStream)?;
-        let conversation_id = stream
-            .children()
-            .filter(|node| is_verb(node, "Parameter"))
-            .find(|node| node.attribute("name") == Some("conversation_id"))
-            .and_then(|node| node.attribute("value"))
-            .filter(|id| !id.is_empty())
-            .ok_or(NotTwiml::NoConversationId)?;
-        let twiml = match status_callback {
-            Some(url) if stream.attribute("statusCallback").is_none() => {
-                let name_end = stream.range().start + "<Stream".len();
-                let (before, rest) = text.split_at(name_end);
-                let added =
-                    attribute("statusCallback", url) + &attribute("statusCallbackMethod", "POST");
-                format!("{before}{added}{rest}")
-            }
-            _ => text.to_owned(),
+        let stream = stream_of(&tree)?;
+        let url = stream.attribute("url").and_then(|url| StreamUrl::parse(url, api_url));
+        let url = url.ok_or(NotTwiml::Url)?;
+        let parameters = elements(stream).map(parameter).collect::<Result<Vec<_>, _>>()?;
+        let mut ids = parameters.iter().filter(|(name, _)| name == "conversation_id");
+        let conversation_id = match (ids.next(), ids.next()) {
+            (Some((_, id)), None) if !id.is_empty() => id.clone(),
+            _ => return Err(NotTwiml::NoConversationId),
         };
+        let inbound_track = match stream.attribute("track") {
+            None => false,
+            Some("inbound_track") => true,
+            Some(_) => return Err(NotTwiml::Track),
+        };
+        let ours = ConnectStream { name: None, inbound_track, parameters };
+        let twiml = ours.twiml(&url, callbacks);
         if twiml.len() > MAX_TWIML_BYTES {
             return Err(NotTwiml::Size);
         }
-        let warning = warning(stream);
-        Ok(Self { twiml, conversation_id: conversation_id.to_owned(), warning })
+        let warning = url
+            .as_str()
+            .contains('?')
+            .then_some("the Stream url has a query, which Twilio drops (31920, 31921)");
+        Ok(Self { twiml, conversation_id, warning })
     }
 }
 
-/// What Twilio is going to object to. ElevenLabs' word stands all the same: it may know better.
-fn warning(stream: Node<'_, '_>) -> Option<&'static str> {
-    let has_query = stream.attribute("url").is_some_and(|url| url.contains('?'));
-    match stream.attribute("track") {
-        _ if has_query => Some("the Stream url has a query, which Twilio drops (31920, 31921)"),
-        None | Some("inbound_track") => None,
-        Some(_) => Some("the Stream has a track that Connect does not allow (31941)"),
+/// The one stream of a document that holds nothing else.
+fn stream_of<'a, 'input>(tree: &'a Document<'input>) -> Result<Node<'a, 'input>, NotTwiml> {
+    let root = Some(tree.root_element()).filter(|root| is_verb(root, "Response"));
+    let root = root.ok_or(NotTwiml::NoStream)?;
+    let connect = only_child(root, "Connect")?;
+    let stream = only_child(connect, "Stream")?;
+    let holds_text = |node: &Node<'_, '_>| {
+        node.children().any(|child| {
+            child.is_text() && child.text().is_some_and(|text| !text.trim().is_empty())
+        })
+    };
+    let is_address = |name: &str, value: &str| {
+        let is_known = matches!(name, "action" | "statusCallback");
+        is_known || value.starts_with('/') || value.contains("://")
+    };
+    let is_foreign = |node: &Node<'_, '_>| {
+        let mut attributes = node.attributes().filter(|attribute| {
+            let is_url = attribute.name() == "url" && attribute.namespace().is_none();
+            !(*node == stream && is_url)
+        });
+        holds_text(node) || attributes.any(|found| is_address(found.name(), found.value()))
+    };
+    if [root, connect, stream].iter().any(is_foreign) {
+        return Err(NotTwiml::Foreign);
     }
+    Ok(stream)
+}
+
+/// The only element in another, which must be this verb.
+fn only_child<'a, 'input>(of: Node<'a, 'input>, name: &str) -> Result<Node<'a, 'input>, NotTwiml> {
+    let found = elements(of).find(|node| is_verb(node, name)).ok_or(NotTwiml::NoStream)?;
+    if elements(of).count() > 1 { Err(NotTwiml::Foreign) } else { Ok(found) }
+}
+
+fn elements<'a, 'input>(of: Node<'a, 'input>) -> impl Iterator<Item = Node<'a, 'input>> {
+    of.children().filter(Node::is_element)
+}
+
+fn parameter(node: Node<'_, '_>) -> Result<(String, String), NotTwiml> {
+    if !is_verb(&node, "Parameter") || node.has_children() {
+        return Err(NotTwiml::Foreign);
+    }
+    let (Some(name), Some(value)) = (node.attribute("name"), node.attribute("value")) else {
+        return Err(NotTwiml::Parameter);
+    };
+    if !ConnectStream::allows(name, value) {
+        return Err(NotTwiml::Parameter);
+    }
+    Ok((name.to_owned(), value.to_owned()))
 }
 
 /// Without a prefix: `<x:Stream>` is no verb of Twilio's.
 fn is_verb(node: &Node<'_, '_>, name: &str) -> bool {
     node.has_tag_name(name) && node.tag_name().namespace().is_none()
-}
-
-fn stream_of<'a, 'input>(tree: &'a Document<'input>) -> Option<Node<'a, 'input>> {
-    let root = Some(tree.root_element()).filter(|root| is_verb(root, "Response"))?;
-    let child = |of: Node<'a, 'input>, name| of.children().find(|node| is_verb(node, name));
-    let stream = child(child(root, "Connect")?, "Stream")?;
-    stream.attribute("url").filter(|url| url.starts_with("wss://"))?;
-    Some(stream)
 }
 
 fn attribute(name: &str, value: &str) -> String {

@@ -45,8 +45,7 @@ fn dialled(status: &str, retry_after: &str, body: &[u8]) {
 /// Whatever the agent's side answers, the person on the line hears something.
 fn voice(app: &App, status: &str, body: &[u8]) {
     told(status, ("", ""), body);
-    let form =
-        "CallSid=CA11111111111111111111111111111111&From=%2B12125550100&CallStatus=in-progress";
+    let form = "AccountSid=AC00000000000000000000000000000001&CallSid=CA11111111111111111111111111111111&From=%2B12125550100&CallStatus=in-progress";
     let response = send(Voice, app, Method::POST, "voice", form);
     assert_eq!(response.status(), StatusCode::OK);
     assert_twiml(std::str::from_utf8(response.body()).unwrap_or_default());

@@ -1,7 +1,8 @@
-//! TwiML that we pass on, and text that goes into ours.
+//! TwiML that we read, and text that goes into ours.
 
 use roxmltree::Document;
-use shared::twilio::{ConnectStream, RegisteredTwiml, say_and_hang_up};
+use shared::settings::BaseUrl;
+use shared::twilio::{Callbacks, ConnectStream, RegisteredTwiml, StreamUrl, say_and_hang_up};
 
 use crate::input::lines;
 
@@ -11,18 +12,26 @@ pub(crate) fn twiml(data: &[u8]) {
     let said = say_and_hang_up(sentence, Some(url), Some(url));
     assert_twiml(&said);
 
+    let Ok(api_url) = BaseUrl::parse("https://api.elevenlabs.io") else { return };
+    let callbacks = Callbacks { stream: Some(url), recording: Some(sentence) };
     let parameters = vec![(url.to_owned(), sentence.to_owned())];
     let stream = ConnectStream { name: Some(sentence.to_owned()), inbound_track: true, parameters };
-    assert_twiml(&stream.twiml(url));
+    for url in [url, "wss://api.elevenlabs.io/"] {
+        if let Some(url) = StreamUrl::parse(url, &api_url) {
+            assert_twiml(&stream.twiml(&url, callbacks));
+        }
+    }
     let _ = ConnectStream::allows(url, sentence);
 
     let Ok(document) = std::str::from_utf8(document) else { return };
-    let callback = (!url.is_empty()).then_some(url);
-    if let Ok(registered) = RegisteredTwiml::parse(document, callback) {
+    if let Ok(registered) = RegisteredTwiml::parse(document, &api_url, callbacks) {
         assert_twiml(&registered.twiml);
-        // Ours is in it by now: nothing more to change.
-        let again = RegisteredTwiml::parse(&registered.twiml, callback);
-        assert_eq!(again, Ok(registered));
+        // A document of ours without our callbacks says the same once more.
+        let plain = RegisteredTwiml::parse(document, &api_url, Callbacks::default());
+        let again = plain
+            .clone()
+            .and_then(|plain| RegisteredTwiml::parse(&plain.twiml, &api_url, Callbacks::default()));
+        assert_eq!(again, plain);
     }
 }
 

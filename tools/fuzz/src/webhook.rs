@@ -11,7 +11,7 @@ use crate::input::{lines, or};
 use crate::record::assert_kept;
 use crate::sign::{body_hash, sign};
 use crate::text::assert_twiml;
-use crate::world::{APP_URL, AUTH_TOKEN, SECOND_TOKEN, WITHOUT_AGENT, ask};
+use crate::world::{ACCOUNT_SID, APP_URL, AUTH_TOKEN, SECOND_TOKEN, WITHOUT_AGENT, ask};
 
 const FORM: &str = "application/x-www-form-urlencoded";
 
@@ -99,9 +99,12 @@ pub(crate) fn webhook(data: &[u8]) {
     assert_eq!(send(&forged).status(), StatusCode::FORBIDDEN);
 }
 
-/// What is signed is never turned away as unsigned, and voice always has TwiML.
+/// What is signed for our account is never turned away, and voice always has TwiML.
 fn assert_answered(endpoint: &str, is_form: bool, form: &Form, response: &Response<Bytes>) {
     let status = response.status();
+    if !form.pairs().is_empty() && form.get("AccountSid") != Some(ACCOUNT_SID) {
+        return assert_eq!(status, StatusCode::FORBIDDEN);
+    }
     if endpoint == "voice" {
         assert_eq!(status, StatusCode::OK);
         assert_twiml(std::str::from_utf8(response.body()).unwrap_or_default());

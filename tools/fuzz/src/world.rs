@@ -15,6 +15,7 @@ use tokio::runtime::Runtime;
 use crate::blank::Blank;
 
 pub(crate) const APP_URL: &str = "https://app.example";
+pub(crate) const ACCOUNT_SID: &str = "AC00000000000000000000000000000001";
 pub(crate) const AUTH_TOKEN: &str = "0123456789abcdef0123456789abcdef";
 pub(crate) const SECOND_TOKEN: &str = "fedcba9876543210fedcba9876543210";
 pub(crate) const CALL_TOKEN: &str = "a-token-of-the-right-length";
@@ -26,7 +27,7 @@ pub(crate) const COMPLETE: [(&str, &str); 9] = [
     ("MAKE_CALL_TOKEN", CALL_TOKEN),
     ("NEXT_PUBLIC_APP_URL", APP_URL),
     ("STORE_URL", "redis://127.0.0.1:1"),
-    ("TWILIO_ACCOUNT_SID", "AC00000000000000000000000000000001"),
+    ("TWILIO_ACCOUNT_SID", ACCOUNT_SID),
     ("TWILIO_AUTH_TOKEN", AUTH_TOKEN),
     ("TWILIO_AUTH_TOKEN_SECONDARY", SECOND_TOKEN),
     ("TWILIO_PHONE_NUMBER", "+12125550100"),

@@ -67,6 +67,6 @@ fn strands(timeline: &Value) -> Value {
         };
         strand.push(json!({"event": event, "source": entry["source"], "detail": entry["detail"]}));
     }
-    recordings.sort_by_key(ToString::to_string);
+    recordings.sort_by_key(|entry| format!("{} {entry}", entry["event"]));
     json!({"twilio": twilios, "close-loop": ours, "recording": recordings})
 }

@@ -1,4 +1,4 @@
-//! Six bugs that a store like this invites, each one as somebody might write it in good faith. None
+//! Seven bugs that a store like this invites, each one as somebody might write it in good faith. None
 //! of this is in the shipped crates: a wrapper does it, at the port.
 
 use std::collections::BTreeMap;
@@ -6,7 +6,7 @@ use std::fmt;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use shared::call::{CallId, CallRef, CallSid, Intent, Observation, Timestamp};
+use shared::call::{CallId, CallRef, CallSid, Fact, Intent, Observation, Timestamp};
 use shared::store::{
     Answers, Calls, Claim, Dials, KeyClaim, KeyRow, Keys, Limits, Lookup, Nonce, Observations,
     Observed, Record, StoreFuture, Taken, Window,
@@ -32,17 +32,20 @@ pub enum Bug {
     SecondRegistration,
     /// The daily counter is read, and then written.
     ReadThenWrite,
+    /// The end of another leg under a call's id frees the call's slot.
+    FreedByAnotherLeg,
 }
 
 impl Bug {
     /// All of them.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self::ClaimAfterDial,
         Self::ReleaseAfterAmbiguous,
         Self::TransitionFromRead,
         Self::LeaseWithoutExpiry,
         Self::SecondRegistration,
         Self::ReadThenWrite,
+        Self::FreedByAnotherLeg,
     ];
 
     /// The word for the command line.
@@ -55,6 +58,7 @@ impl Bug {
             Self::LeaseWithoutExpiry => "lease-without-expiry",
             Self::SecondRegistration => "second-registration",
             Self::ReadThenWrite => "read-then-write",
+            Self::FreedByAnotherLeg => "freed-by-another-leg",
         }
     }
 
@@ -67,6 +71,7 @@ impl Bug {
             Self::LeaseWithoutExpiry => "slots were free",
             Self::SecondRegistration => "second conversation",
             Self::ReadThenWrite => "in one day",
+            Self::FreedByAnotherLeg => "calls at once",
         }
     }
 
@@ -150,6 +155,13 @@ impl Observations for Bugged {
         Box::pin(async move {
             self.claim_late(call).await;
             let observed = self.model.observe(call, seen, delivery, now).await?;
+            let is_over =
+                matches!(&seen.fact, Fact::ChildLeg { status, .. } if status.is_terminal());
+            if let (true, true, Some(call_id)) =
+                (self.has(Bug::FreedByAnotherLeg), is_over, call.call_id())
+            {
+                self.model.free_slot(call_id).await?;
+            }
             if !self.has(Bug::TransitionFromRead) {
                 return Ok(observed);
             }

@@ -42,6 +42,7 @@ fn no_promise_is_broken_whatever_goes_wrong() {
         "fault: store outage",
         "fault: clock set",
         "fault: two ends of a call",
+        "fault: another leg under a call's id",
     ] {
         assert!(figures.contains_key(what), "{what}: never, in {figures:?}");
     }
@@ -74,5 +75,6 @@ notices! {
     a_transition_read_after_the_write_is_seen_by_nobody: TransitionFromRead;
     a_lease_without_expiry_is_never_free_again: LeaseWithoutExpiry;
     a_first_claimer_taken_for_dead_registers_twice: SecondRegistration;
+    another_legs_end_that_frees_the_slot_lets_too_many_talk: FreedByAnotherLeg;
     a_daily_counter_read_and_then_written_lets_too_many_through: ReadThenWrite;
 }

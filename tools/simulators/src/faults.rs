@@ -100,6 +100,14 @@ pub enum ElevenLabsAnswer {
     JsonObject,
     /// The second observed shape, with `track="inbound_track"`: valid.
     InboundTrack,
+    /// A good stream, and a `<Dial>` behind it.
+    Dial,
+    /// A good stream, and a `<Redirect>` before it.
+    Redirect,
+    /// A stream to a stranger.
+    ForeignStream,
+    /// A good stream that reports to a stranger.
+    ForeignCallback,
     /// Takes the request and never answers.
     Never,
     /// Takes the request and closes the connection.

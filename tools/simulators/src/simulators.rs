@@ -30,6 +30,7 @@ struct Inner {
     next_call: AtomicU64,
     attempts: AtomicUsize,
     looks: AtomicUsize,
+    recording_looks: AtomicUsize,
     created: Mutex<Vec<CreatedCall>>,
     deliveries: Mutex<Vec<Delivery>>,
     elevenlabs_requests: Mutex<VecDeque<ElevenLabsRequest>>,
@@ -55,6 +56,7 @@ impl Simulators {
                 next_call: AtomicU64::new(0),
                 attempts: AtomicUsize::new(0),
                 looks: AtomicUsize::new(0),
+                recording_looks: AtomicUsize::new(0),
                 created: Mutex::default(),
                 deliveries: Mutex::default(),
                 elevenlabs_requests: Mutex::default(),
@@ -118,6 +120,16 @@ impl Simulators {
 
     pub(crate) fn look(&self) {
         self.inner.looks.fetch_add(1, Ordering::SeqCst);
+    }
+
+    /// How many `GET Calls/{CallSid}/Recordings.json` were seen.
+    #[must_use]
+    pub fn recordings_looked_up(&self) -> usize {
+        self.inner.recording_looks.load(Ordering::SeqCst)
+    }
+
+    pub(crate) fn look_for_recordings(&self) {
+        self.inner.recording_looks.fetch_add(1, Ordering::SeqCst);
     }
 
     /// What Twilio's debugger would list for a call.

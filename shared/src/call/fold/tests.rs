@@ -26,6 +26,7 @@ fn event(word: &str, sequence: Option<u32>) -> StatusEvent {
         answered_by: None,
         error_code: None,
         parties: None,
+        recording: None,
     }
 }
 
@@ -366,6 +367,54 @@ fn the_asynchronous_detection_outranks_a_synchronous_one() {
     assert_eq!(who(&[detected("machine_start"), synchronous.clone()]).unwrap(), "machine_start");
     assert_eq!(who(&[synchronous]).unwrap(), "unknown");
     assert_eq!(who(&[status("completed", 3)]), None);
+}
+
+#[test]
+fn of_two_detections_the_later_one_counts_whatever_the_alphabet_says() {
+    let who = |set: &[Observation]| fold(set).answered_by.map(|who| who.as_str().to_owned());
+    let at = |second, word| Observation { at: at(second), ..detected(word) };
+    for (first, second) in [("human", "machine_start"), ("machine_start", "human")] {
+        let both = [at(14, first), at(15, second)];
+        assert_eq!(who(&both).unwrap(), second);
+        assert_eq!(who(&[both[1].clone(), both[0].clone()]).unwrap(), second);
+    }
+    assert_eq!(who(&[at(14, "human"), at(15, "martian")]).unwrap(), "human");
+}
+
+#[test]
+fn a_word_that_is_none_of_twilios_is_a_line_and_no_state() {
+    let call = fold(&[intended(), status("on-hold", 7), recording('1', "odd", 3), detected("x")]);
+    assert_eq!(word(&call), "unknown");
+    assert_eq!((call.recording, call.recordings, call.answered_by), (None, vec![], None));
+    assert_eq!(call.timeline.len(), 4);
+}
+
+#[test]
+fn the_end_names_a_recording_and_its_own_callback_says_more() {
+    let Fact::Recording(told) = recording('1', "processing", 41).fact else { panic!() };
+    let end = StatusEvent { recording: Some(told), ..event("completed", Some(3)) };
+    let end = seen(13, Fact::Status(end));
+    let of = |set: &[Observation]| fold(set).recording.unwrap().status.as_str().to_owned();
+    assert_eq!(of(&[end.clone(), recording('1', "in-progress", 0)]), "processing");
+    for word in ["completed", "absent"] {
+        assert_eq!(of(&[recording('1', word, 41), end.clone()]), word);
+    }
+    let both = fold(&[end, recording('2', "completed", 7)]);
+    let sids: Vec<_> = both.recordings.iter().map(|known| known.status.as_str()).collect();
+    assert_eq!(sids, ["processing", "completed"]);
+}
+
+#[test]
+fn a_closed_stream_and_an_apology_show_that_the_call_is_ending() {
+    let failure = Some("elevenlabs 429".to_owned());
+    let apology = seen(13, Fact::Answered(AgentAnswer { failure, ..AgentAnswer::default() }));
+    let started = |second| Observation { at: at(second), ..stream("stream-started", None) };
+    let closing = |set: &[Observation]| fold(set).closing_at;
+    assert_eq!(closing(&[apology]), Some(at(13)));
+    assert_eq!(closing(&[voice("c"), started(14)]), None);
+    assert_eq!(closing(&[started(14), stream("stream-stopped", None)]), Some(at(31)));
+    assert_eq!(closing(&[stream("stream-error", None)]), Some(at(31)));
+    assert_eq!(closing(&[stream("stream-stopped", None), started(32)]), None);
 }
 
 #[test]

@@ -1,61 +1,138 @@
-//! A call that should have ended and whose end nobody told us: looked up at Twilio when somebody
-//! reads it. Callbacks are best effort; `twilio.md` 4 says ask, never guess.
+//! A call that should have ended and whose end was not told: looked up at Twilio when a reader asks.
+//! Callbacks are best effort, and a number of ours may have no status callback at all.
 
 use std::time::Duration;
 
+use tokio::time::timeout;
 use tracing::{info, warn};
 
-use crate::call::{CallRef, CallSid, Fact, Intent, Observation, Timestamp};
+use crate::call::{
+    Call, CallRef, CallSid, CallStatus, Fact, Intent, Observation, StatusEvent, Timestamp,
+};
 use crate::endpoint::App;
 use crate::store::{Nonce, Record, Taken, Window, timely};
-use crate::twilio::fetch_call_end;
+use crate::twilio::{Account, fetch_call_end};
 
-/// How late a last callback may be before we ask.
+/// Where the end is to be seen, its callback may still be on its way for so long.
+const GRACE: Duration = Duration::from_secs(5);
+
+/// How late a last callback may be before we ask, where nothing shows the end.
 const PATIENCE: Duration = Duration::from_secs(2 * 60);
 
-/// Twilio ends every call after four hours (`twilio.md` 1.2): for calls whose limits we do not know.
-const LONGEST_CALL: Duration = Duration::from_secs(4 * 60 * 60);
+/// A call that rang us may have no status callback: it is looked at from then on.
+const UNWATCHED: Duration = Duration::from_secs(45);
 
-/// One look at a time, whoever reads and however often: an end that was found is on record and needs
-/// no second one.
-const LOOKS: Window =
-    Window { limit: 1, length: Duration::from_secs(5 * 60), spacing: Duration::ZERO };
+/// So long after the end was to be seen it is taken for true, if Twilio cannot be asked.
+const CERTAINTY: Duration = Duration::from_secs(60);
 
-/// The call's SID, if it should have ended by now and has not.
-fn overdue(record: &Record, now: Timestamp) -> Option<&CallSid> {
-    let call_sid = record.call_sid.as_ref()?;
-    let call = record.fold();
-    let longest = record.intent().map_or(LONGEST_CALL, Intent::longest);
-    let end = call.created_at?.plus(longest).plus(PATIENCE);
-    (!call.is_over() && end <= now).then_some(call_sid)
+/// One look at a time, whoever reads and however often: under a minute, for so long may an ended call
+/// read as if it went on. An end that was found is on record and needs no second look.
+const LOOKS: Window = Window { limit: 1, length: Duration::from_secs(45), spacing: Duration::ZERO };
+
+/// All of a look, so that the reader has an answer within the host's limit.
+const BUDGET: Duration = Duration::from_secs(8);
+
+/// How many calls of a list are looked up for one reader, and how long that may take.
+const LISTED: usize = 3;
+const LIST_BUDGET: Duration = Duration::from_secs(6);
+
+/// From when on the call is worth a look, if it has a SID and is not over.
+fn due(record: &Record, call: &Call) -> Option<Timestamp> {
+    if record.call_sid.is_none() || call.is_over() {
+        return None;
+    }
+    let began = call.created_at?;
+    let at_last = match record.intent().map(Intent::longest) {
+        Some(longest) => began.plus(longest).plus(PATIENCE),
+        None => began.plus(UNWATCHED),
+    };
+    Some(call.closing_at.map_or(at_last, |closing| closing.plus(GRACE).min(at_last)))
 }
 
 /// The record with its true end, if Twilio knows one. Whatever fails, the reader gets what we have.
-pub(super) async fn reconciled(app: &App, mut record: Record) -> Record {
+pub(in crate::endpoint) async fn reconciled(app: &App, mut record: Record) -> Record {
     let now = app.clock.now();
-    let (Some(call_sid), Some(account)) = (overdue(&record, now).cloned(), &app.settings.twilio)
-    else {
-        return record;
-    };
-    let name = format!("look {call_sid}");
-    let nonce = Nonce::new(app.random.bits128());
-    if !matches!(timely(app.store.take_window(&name, LOOKS, &nonce, now)).await, Ok(Taken::Yes)) {
+    let call = record.fold();
+    let Some(call_sid) = record.call_sid.clone() else { return record };
+    if due(&record, &call).is_none_or(|due| due > now) {
         return record;
     }
-    match fetch_call_end(&app.http, account, &call_sid).await {
-        Ok(Some(end)) => {
-            let at = end.at.unwrap_or(now);
-            let seen = Observation { at, fact: Fact::Status(end.event) };
-            let call = CallRef::Named { call_sid, call_id: record.call_id.clone() };
-            // A failure is logged there, and the next look finds the end again.
-            if super::observe(app, &call, &seen).await.is_ok() {
-                record.observations.push(seen);
-            }
-        }
-        Ok(None) => info!(callSid = %call_sid, "an overdue call is still going on at Twilio"),
-        Err(why) => {
-            warn!(service = "twilio", why, callSid = %call_sid, "an overdue call could not be looked up");
-        }
+    let look = match &app.settings.twilio {
+        Some(account) => timeout(BUDGET, look(app, account, &record, &call_sid, now)).await,
+        None => Ok(Look::Failed),
+    };
+    match look {
+        Ok(Look::Ended(end)) => record.observations.push(*end),
+        Ok(Look::GoesOn) => {}
+        // Not kept: the next reader asks again.
+        Ok(Look::Failed) | Err(_) => record.observations.extend(seen_to_end(&call, now)),
     }
     record
+}
+
+/// A list whose calls have their true ends, as far as there is time for it.
+pub(super) async fn all_reconciled(app: &App, records: &mut [Record]) {
+    let now = app.clock.now();
+    let is_due = |record: &&mut Record| due(record, &record.fold()).is_some_and(|due| due <= now);
+    let looks = async {
+        for record in records.iter_mut().filter(is_due).take(LISTED) {
+            *record = reconciled(app, record.clone()).await;
+        }
+    };
+    let _ = timeout(LIST_BUDGET, looks).await;
+}
+
+/// What Twilio said.
+enum Look {
+    Ended(Box<Observation>),
+    /// Or somebody has asked a moment ago.
+    GoesOn,
+    Failed,
+}
+
+async fn look(
+    app: &App,
+    account: &Account,
+    record: &Record,
+    call_sid: &CallSid,
+    now: Timestamp,
+) -> Look {
+    let name = format!("look {call_sid}");
+    // A page asks every few seconds, and a refusal that is remembered costs no request.
+    if app.looks.recall(call_sid).is_some_and(|until| until > now) {
+        return Look::GoesOn;
+    }
+    let nonce = Nonce::new(app.random.bits128());
+    match timely(app.store.take_window(&name, LOOKS, &nonce, now)).await {
+        Ok(Taken::Yes) => app.looks.remember(call_sid, now.plus(LOOKS.length)),
+        Ok(Taken::No { free_at } | Taken::TooSoon { free_at }) => {
+            app.looks.remember(call_sid, free_at);
+            return Look::GoesOn;
+        }
+        Err(_) => return Look::Failed,
+    }
+    match fetch_call_end(&app.http, account, call_sid).await {
+        Ok(Some(end)) => {
+            let seen = Observation { at: end.at.unwrap_or(now), fact: Fact::Status(end.event) };
+            let call_sid = call_sid.clone();
+            let call = CallRef::Named { call_sid, call_id: record.call_id.clone() };
+            // A failure is logged there, and the next look finds the end again.
+            let _ = super::observe(app, &call, &seen).await;
+            Look::Ended(Box::new(seen))
+        }
+        Ok(None) => {
+            info!(callSid = %call_sid, "a call that may have ended is still going on at Twilio");
+            Look::GoesOn
+        }
+        Err(why) => {
+            warn!(service = "twilio", why, callSid = %call_sid, "a call could not be looked up");
+            Look::Failed
+        }
+    }
+}
+
+/// The end as we saw it ourselves, long enough ago.
+fn seen_to_end(call: &Call, now: Timestamp) -> Option<Observation> {
+    let at = call.closing_at.filter(|at| at.plus(CERTAINTY) <= now)?;
+    Some(Observation { at, fact: Fact::Status(StatusEvent::of(CallStatus::Completed)) })
 }

@@ -3,11 +3,11 @@
 use tokio::time::Instant;
 use tracing::warn;
 
-use crate::call::{CallId, DynamicVariables};
+use crate::call::{CallId, Direction, DynamicVariables};
 use crate::elevenlabs::{AgentError, RegisterCall, get_signed_url, register_call};
 use crate::endpoint::App;
 use crate::settings::{Apology, Connect, ElevenLabs};
-use crate::twilio::{RegisteredTwiml, VoiceRequest, WebhookUrls};
+use crate::twilio::{Callbacks, RegisteredTwiml, StreamUrl, VoiceRequest, WebhookUrls};
 
 use super::Time;
 use super::guard::Known;
@@ -66,7 +66,7 @@ pub(super) async fn connect(
     let connecting = async {
         match agent.connect {
             Connect::RegisterCall => register(app, agent, voice, known, time).await,
-            Connect::SignedUrl => signed_url(app, agent, time).await,
+            Connect::SignedUrl => signed_url(app, agent, voice, time).await,
         }
     };
     // The client's own timeout covers the request; this covers everything.
@@ -95,10 +95,8 @@ async fn register(
     };
     let left = time.connected.saturating_duration_since(Instant::now());
     let document = register_call(&app.http, agent, &request, left).await?;
-    let callback =
-        app.settings.app_url.as_ref().filter(|_| app.settings.voice.stream_status_callback);
-    let callback = callback.map(|app_url| WebhookUrls::new(app_url, call_id).status());
-    let registered = RegisteredTwiml::parse(&document, callback.as_deref())
+    let urls = Urls::of(app, voice);
+    let registered = RegisteredTwiml::parse(&document, &agent.api_url, urls.callbacks())
         .map_err(|error| AgentError::Nonsense { why: error.to_string() })?;
     if let Some(why) = registered.warning {
         let call_id = call_id.map(CallId::as_str);
@@ -125,8 +123,45 @@ fn variables<'a>(
     Ok(found)
 }
 
-async fn signed_url(app: &App, agent: &ElevenLabs, time: Time) -> Result<Connected, Failure> {
+async fn signed_url(
+    app: &App,
+    agent: &ElevenLabs,
+    voice: &VoiceRequest,
+    time: Time,
+) -> Result<Connected, Failure> {
     let left = time.connected.saturating_duration_since(Instant::now());
     let url = get_signed_url(&app.http, agent, left).await?;
-    Ok(Connected { twiml: app.settings.voice.stream.twiml(&url), conversation_id: None })
+    let url = StreamUrl::parse(&url, &agent.api_url).ok_or_else(|| AgentError::Nonsense {
+        why: "the signed_url does not lead to ElevenLabs".to_owned(),
+    })?;
+    let twiml = app.settings.voice.stream.twiml(&url, Urls::of(app, voice).callbacks());
+    Ok(Connected { twiml, conversation_id: None })
+}
+
+/// Where Twilio reports what becomes of the agent's document.
+struct Urls {
+    stream: Option<String>,
+    recording: Option<String>,
+}
+
+impl Urls {
+    /// A call that we dialled is recorded as its dial says; for one that rang us the setting decides.
+    fn of(app: &App, voice: &VoiceRequest) -> Self {
+        let settings = &app.settings;
+        let call_id = voice.call.call_id();
+        let is_recorded_here = call_id.is_none()
+            && voice.direction == Direction::Inbound
+            && settings.calling.record_calls;
+        let urls = settings.app_url.as_ref().map(|app_url| WebhookUrls::new(app_url, call_id));
+        let stream = urls.as_ref().filter(|_| settings.voice.stream_status_callback);
+        let recording = urls.as_ref().filter(|_| is_recorded_here);
+        Self {
+            stream: stream.map(WebhookUrls::status),
+            recording: recording.map(WebhookUrls::recording),
+        }
+    }
+
+    fn callbacks(&self) -> Callbacks<'_> {
+        Callbacks { stream: self.stream.as_deref(), recording: self.recording.as_deref() }
+    }
 }

@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::twilio::created_call;
 
-const CALL: &str = "CA11111111111111111111111111111111";
+pub(super) const CALL: &str = "CA11111111111111111111111111111111";
 const ACCOUNT: &str = "ACaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa";
 const RECORDING: &str = "RE22222222222222222222222222222222";
 const STREAM: &str = "MZ33333333333333333333333333333333";
@@ -13,7 +13,7 @@ const FROM: &str = "+15017122661";
 const TO: &str = "+15558675310";
 const RECORDING_URL: &str = "https://api.twilio.com/2010-04-01/Accounts/ACaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa/Recordings/RE22222222222222222222222222222222";
 
-type Fields = &'static [(&'static str, &'static str)];
+pub(super) type Fields = &'static [(&'static str, &'static str)];
 
 const SIDS: Fields = &[("CallSid", CALL), ("AccountSid", ACCOUNT)];
 /// What every webhook about the call as a whole has.
@@ -60,17 +60,17 @@ const RECORDED: Fields = &[
 ];
 
 /// Name of the sample, the endpoint that gets it, and its fields.
-type Sample = (&'static str, To, &'static [Fields]);
+pub(super) type Sample = (&'static str, To, &'static [Fields]);
 
 #[derive(Clone, Copy, PartialEq)]
-enum To {
+pub(super) enum To {
     Recording,
     Status,
     Voice,
 }
 
 #[rustfmt::skip]
-const SAMPLES: &[Sample] = &[
+pub(super) const SAMPLES: &[Sample] = &[
     ("voice_webhook", To::Voice, &[SIDS, WHOLE, ANSWERED]),
     ("voice_webhook_sync_amd", To::Voice, &[SIDS, WHOLE, ANSWERED,
         &[("AnsweredBy", "human"), ("MachineDetectionDuration", "1530")]]),
@@ -105,7 +105,7 @@ const SAMPLES: &[Sample] = &[
         ("Timestamp", "2026-11-22T10:06:10.500Z")]]),
 ];
 
-fn now() -> Timestamp {
+pub(super) fn now() -> Timestamp {
     Timestamp::parse_rfc3339("2026-11-22T12:00:00Z").unwrap()
 }
 
@@ -114,12 +114,12 @@ fn sample(name: &str) -> (To, Vec<(String, String)>) {
     (*to, pairs(parts))
 }
 
-fn pairs(parts: &[Fields]) -> Vec<(String, String)> {
+pub(super) fn pairs(parts: &[Fields]) -> Vec<(String, String)> {
     parts.concat().iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
 }
 
 /// Through the wire format, to the endpoint that gets it.
-fn parse(
+pub(super) fn parse(
     to: To,
     pairs: &[(String, String)],
     call_id: Option<CallId>,
@@ -154,7 +154,18 @@ fn status(word: &str, number: u32, end: Option<(u32, u16)>) -> Fact {
         answered_by: None,
         error_code: None,
         parties: parties(),
+        recording: None,
     })
+}
+
+/// An end that names the recording; its file may not be ready.
+fn recorded_end() -> Fact {
+    let Fact::Status(event) = status("completed", 3, Some((42, 200))) else { panic!() };
+    let Fact::Recording(recording) = recording(RecordingStatus::Processing, Some(41), None) else {
+        panic!()
+    };
+    let recording = Some(RecordingEvent { channels: None, ..recording });
+    Fact::Status(StatusEvent { recording, ..event })
 }
 
 fn recording(
@@ -194,7 +205,7 @@ fn every_sample_is_exactly_this_observation() {
         ("status_ringing", status("ringing", 1, None), "10:06:02Z"),
         ("status_answered", status("in-progress", 2, None), "10:06:09Z"),
         ("status_completed", status("completed", 3, Some((42, 200))), "10:06:51Z"),
-        ("status_completed_with_recording", status("completed", 3, Some((42, 200))), "10:06:51Z"),
+        ("status_completed_with_recording", recorded_end(), "10:06:51Z"),
         ("status_busy", status("busy", 2, Some((0, 486))), "10:06:05Z"),
         ("status_no_answer", status("no-answer", 2, Some((0, 487))), "10:07:01Z"),
         ("status_failed", status("failed", 1, Some((0, 404))), "10:06:03Z"),
@@ -293,9 +304,63 @@ fn voice_is_told_who_rings_whom_and_which_way() {
     let ours = voice(WHOLE);
     assert_eq!((ours.from.as_str(), ours.to.as_str()), (FROM, TO));
     assert_eq!(ours.direction, Direction::Outbound);
-    assert_eq!(voice(&[("Direction", "outbound-dial")]).direction, Direction::Outbound);
+    assert_eq!(voice(&[("Direction", "outbound-dial")]).direction, Direction::OutboundDial);
     let theirs = voice(&[("Direction", "inbound"), ("From", "anonymous")]);
     assert_eq!((theirs.from.as_str(), theirs.direction), ("anonymous", Direction::Inbound));
+}
+
+#[test]
+fn the_direction_is_kept_as_told() {
+    for (word, direction) in [
+        ("inbound", Some(Direction::Inbound)),
+        ("outbound-api", Some(Direction::Outbound)),
+        ("outbound-dial", Some(Direction::OutboundDial)),
+        ("outbound", None),
+        ("Inbound", None),
+    ] {
+        assert_eq!(Direction::parse(word), direction, "{word}");
+    }
+}
+
+/// Of a call that is not being answered, Twilio asks for no TwiML in earnest.
+#[test]
+fn only_a_call_in_progress_or_ringing_asks_for_an_agent() {
+    let refused = |extra: Fields, call_id| {
+        let form = Form::from_pairs(pairs(&[SIDS, extra]));
+        VoiceRequest::parse(&form, call_id).unwrap().refusal.is_some()
+    };
+    for word in ["in-progress", "ringing", ""] {
+        assert!(!refused(vec![("CallStatus", word)].leak(), None), "{word}");
+    }
+    for word in ["no-answer", "completed", "busy", "failed", "canceled", "queued", "ringing ", "x"]
+    {
+        assert!(refused(vec![("CallStatus", word)].leak(), None), "{word}");
+    }
+    let child: Fields = &[("CallStatus", "in-progress"), ("ParentCallSid", PARENT)];
+    assert!(refused(child, Some(CallId::new([7; 16], false))));
+    assert!(!refused(child, None), "a leg without our id is a call of its own");
+}
+
+pub(super) const PARENT: &str = "CA99999999999999999999999999999999";
+
+/// Twilio posts the callbacks of a `<Dial>`'s leg to its parent's address.
+#[test]
+fn another_leg_under_our_id_names_nothing_and_says_nothing_of_the_call() {
+    let call_id = CallId::new([7; 16], false);
+    for (name, to, parts) in SAMPLES.iter().filter(|(_, to, _)| *to != To::Voice) {
+        let mut all = pairs(parts);
+        all.push(("ParentCallSid".to_owned(), PARENT.to_owned()));
+        let (call, fact, _) = parse(*to, &all, Some(call_id.clone())).unwrap();
+        assert_eq!(call, CallRef::Ours(call_id.clone()), "{name}");
+        let Fact::ChildLeg { call_sid, .. } = &fact else { panic!("{name}: {fact:?}") };
+        assert_eq!(call_sid.as_str(), CALL);
+        let folded = crate::call::Call::fold(None, None, &[Observation { at: now(), fact }]);
+        assert_eq!(folded.status_at(now()), "unknown", "{name}");
+        assert_eq!((folded.ended_at, folded.recording, folded.answered_by), (None, None, None));
+        assert_eq!(folded.timeline[0].event, "child-leg");
+        // Without our id it is a call of its own.
+        assert_eq!(parse(*to, &all, None).unwrap().0, named(None), "{name}");
+    }
 }
 
 #[test]
@@ -350,6 +415,9 @@ proptest! {
         ], ANY_TEXT), 0..12),
         named in any::<bool>(),
     ) {
+        // Twilio writes no name twice.
+        pairs.sort();
+        pairs.dedup_by(|later, first| later.0 == first.0);
         if named {
             pairs.insert(0, ("CallSid".to_owned(), CALL.to_owned()));
         }

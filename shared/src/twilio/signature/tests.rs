@@ -32,7 +32,11 @@ fn canonical<N: AsRef<str>, V: AsRef<str>>(parameters: &[(N, V)]) -> String {
     sorted.into_iter().map(of).collect()
 }
 
-fn sign<N: AsRef<str>, V: AsRef<str>>(token: &str, url: &str, parameters: &[(N, V)]) -> String {
+pub(crate) fn sign<N: AsRef<str>, V: AsRef<str>>(
+    token: &str,
+    url: &str,
+    parameters: &[(N, V)],
+) -> String {
     let key = hmac::Key::new(hmac::HMAC_SHA1_FOR_LEGACY_USE_ONLY, token.as_bytes());
     STANDARD.encode(hmac::sign(&key, format!("{url}{}", canonical(parameters)).as_bytes()))
 }

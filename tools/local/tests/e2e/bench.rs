@@ -116,6 +116,11 @@ impl Bench {
         self.function_with_clock(&[], Some(store), Stopped(Timestamp::parse_rfc3339(time).unwrap()))
     }
 
+    /// The same with other variables.
+    pub(crate) fn later_with(&self, by: Duration, pairs: &[(&str, &str)]) -> Arc<App> {
+        self.function_with_clock(pairs, None, Ahead(by))
+    }
+
     /// A function instance for which it is always the same time.
     pub(crate) fn function_at(&self, time: &str, pairs: &[(&str, &str)]) -> Arc<App> {
         self.function_with_clock(pairs, None, Stopped(Timestamp::parse_rfc3339(time).unwrap()))
@@ -183,8 +188,13 @@ impl Bench {
         format!("{}/api/twilio/{endpoint}", self.base)
     }
 
-    /// A webhook signed as Twilio signs it.
+    /// A webhook signed as Twilio signs it, of our account unless it names one.
     pub(crate) async fn webhook(&self, path: &str, params: &[(&str, &str)]) -> (u16, String) {
+        let mut params = params.to_vec();
+        if !params.is_empty() && !params.iter().any(|(name, _)| *name == "AccountSid") {
+            params.push(("AccountSid", local::SIMULATED_ACCOUNT_SID));
+        }
+        let params = params.as_slice();
         let url = self.url(path);
         let request = self.http.post(&url).header("x-twilio-signature", sign(&url, params));
         let request = request.header("content-type", "application/x-www-form-urlencoded");
@@ -257,6 +267,7 @@ pub(crate) async fn ask<E: Endpoint>(
 pub(crate) fn voice_request(base: &str, query: &str, call_sid: &str) -> Request<String> {
     let url = format!("{base}/api/twilio/voice{query}");
     let params = [
+        ("AccountSid", local::SIMULATED_ACCOUNT_SID),
         ("CallSid", call_sid),
         ("From", local::SIMULATED_PHONE_NUMBER),
         ("To", ANSWERS),

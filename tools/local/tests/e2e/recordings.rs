@@ -1,10 +1,14 @@
 //! Recordings, played through us.
 
-use http::HeaderMap;
-use serde_json::{Value, json};
-use simulators::RecordingFault;
+use std::sync::Arc;
+use std::time::Duration;
 
-use crate::bench::{ANSWERS, Bench, call_sid};
+use http::{HeaderMap, Request};
+use serde_json::{Value, json};
+use shared::endpoint::{App, Recording};
+use simulators::{DeliveryKind, RecordingFault, recording_sid};
+
+use crate::bench::{ANSWERS, Bench, ask, call_sid};
 
 const LIMIT: usize = 4 * 1024 * 1024;
 
@@ -147,4 +151,186 @@ async fn a_recording_that_never_comes_is_given_up() {
     bench.faults(|faults| faults.recording = RecordingFault::Never);
     let (status, _, body) = play(&bench, &format!("callSid={sid}"), None).await;
     assert_eq!((status, reason(&body)), (502, json!("twilio_unreachable")));
+}
+
+/// Plays by a function called directly, as a page does.
+async fn play_by(app: &Arc<App>, query: &str) -> (u16, Value) {
+    let request = Request::get(format!("/api/twilio/recording?{query}"));
+    let request = request.header("sec-fetch-site", "same-origin").body("").unwrap();
+    let (status, body, _) = ask(Recording, app, request).await;
+    (status, body["reason"].clone())
+}
+
+fn refused(status: u16, reason: &str) -> (u16, Value) {
+    (status, json!(reason))
+}
+
+fn later(bench: &Bench, seconds: u64) -> Arc<App> {
+    bench.later(Duration::from_secs(seconds))
+}
+
+/// A call whose callbacks were all lost, but for its end if `end` says so.
+async fn silent(bench: &Bench, body: Value, end: bool) -> String {
+    bench.faults(|faults| faults.twilio.drop = 1.0);
+    let call = bench.call(body).await;
+    let sid = call["callSid"].as_str().unwrap().to_owned();
+    let sent = bench.twilio.deliveries().into_iter().find(|sent| {
+        sent.call_sid == sid
+            && sent.kind == DeliveryKind::Status
+            && sent.param("CallStatus") == Some("completed")
+    });
+    if end {
+        let sent = sent.unwrap();
+        let is_kept = |name: &str| !name.starts_with("Recording");
+        let params = sent.params.iter().filter(|(name, _)| is_kept(name));
+        let params: Vec<_> = params.map(|(n, v)| (n.as_str(), v.as_str())).collect();
+        let path = sent.url.rsplit("/api/twilio/").next().unwrap();
+        assert_eq!(bench.webhook(path, &params).await.0, 204);
+    }
+    sid
+}
+
+#[tokio::test]
+async fn a_recording_is_had_by_the_call_id_too() {
+    let bench = Bench::new().await;
+    let call = bench.call(json!({ "to": ANSWERS })).await;
+    let (id, sid) = (call["callId"].as_str().unwrap(), call["callSid"].as_str().unwrap());
+    assert_eq!(play(&bench, &format!("callId={id}"), None).await.0, 200);
+    for query in [format!("callId={id}&callSid={sid}"), "callId=x".to_owned()] {
+        let (status, _, body) = play(&bench, &query, None).await;
+        assert_eq!((status, reason(&body)), refused(400, "invalid_parameter"), "{query}");
+    }
+}
+
+/// The recording callback was lost; the end of the call named it.
+#[tokio::test]
+async fn a_recording_that_only_the_status_callback_names_can_be_had() {
+    let bench = Bench::new().await;
+    let sid = silent(&bench, json!({ "to": ANSWERS }), false).await;
+    let deliveries = bench.twilio.deliveries().into_iter();
+    let end = deliveries
+        .rev()
+        .find(|sent| sent.param("RecordingSid").is_some_and(|_| sent.kind == DeliveryKind::Status));
+    let end = end.expect("Twilio names the recording in the last status callback");
+    let params: Vec<_> = end.params.iter().map(|(n, v)| (n.as_str(), v.as_str())).collect();
+    let path = end.url.rsplit("/api/twilio/").next().unwrap();
+    assert_eq!(bench.webhook(path, &params).await.0, 204);
+    let call = bench.status(&format!("callSid={sid}")).await.1;
+    assert_eq!(call["recording"]["recordingSid"].as_str(), end.param("RecordingSid"), "{call}");
+    assert_eq!(play(&bench, &format!("callSid={sid}"), None).await.0, 200);
+    // Not ready: Twilio has no audio of it yet.
+    bench.faults(|faults| faults.recording = RecordingFault::Gone);
+    let (status, _, body) = play(&bench, &format!("callSid={sid}"), None).await;
+    assert_eq!((status, reason(&body)), refused(409, "recording_not_ready"));
+}
+
+#[tokio::test]
+async fn after_the_end_a_recording_is_waited_for_and_then_asked_for_once() {
+    let bench = Bench::new().await;
+    let sid = silent(&bench, json!({ "to": ANSWERS }), true).await;
+    let query = format!("callSid={sid}");
+    assert_eq!(play_by(&bench.app, &query).await, refused(409, "recording_not_ready"));
+    assert_eq!(bench.twilio.recordings_looked_up(), 0);
+    for _ in 0..2 {
+        assert_eq!(play_by(&later(&bench, 600), &query).await.0, 200);
+    }
+    assert_eq!(bench.twilio.recordings_looked_up(), 1);
+    assert_eq!(bench.status(&query).await.1["recording"]["status"], "completed");
+}
+
+#[tokio::test]
+async fn where_twilio_has_none_it_is_asked_once_and_the_answer_is_kept() {
+    let bench = Bench::with(&[("RECORD_CALLS", "false")]).await;
+    // Whether a call that rang us was recorded, nothing on record says.
+    let sid = bench.twilio.ring_in(ANSWERS, &bench.url("voice"), Some(&bench.url("status")));
+    bench.twilio.settled(&sid).await;
+    let query = format!("callSid={sid}");
+    assert_eq!(play_by(&bench.app, &query).await, refused(409, "recording_not_ready"));
+    for seconds in [600, 700, 7000] {
+        let answer = play_by(&later(&bench, seconds), &query).await;
+        assert_eq!(answer, refused(404, "recording_not_found"));
+    }
+    assert_eq!(bench.twilio.recordings_looked_up(), 1);
+}
+
+#[tokio::test]
+async fn a_recording_whose_end_was_lost_is_not_409_for_ever() {
+    let bench = Bench::new().await;
+    // Too short to be kept, and long enough.
+    for (to, expected) in [("+12125550107", 404), (ANSWERS, 200)] {
+        let sid = silent(&bench, json!({ "to": to }), false).await;
+        let deliveries = bench.twilio.deliveries();
+        let begun = deliveries
+            .iter()
+            .rev()
+            .find(|sent| sent.param("RecordingStatus") == Some("in-progress"));
+        let params: Vec<_> =
+            begun.unwrap().params.iter().map(|(n, v)| (n.as_str(), v.as_str())).collect();
+        let path = begun.unwrap().url.rsplit("/api/twilio/").next().unwrap();
+        assert_eq!(bench.webhook(path, &params).await.0, 204);
+        let query = format!("callSid={sid}");
+        assert_eq!(play_by(&bench.app, &query).await, refused(409, "recording_not_ready"));
+        // The end of the call is looked up, and with it that of the recording.
+        assert_eq!(play_by(&later(&bench, 3600), &query).await.0, expected, "{to}");
+    }
+}
+
+#[tokio::test]
+async fn a_call_that_was_not_to_be_recorded_has_none_and_nobody_is_asked() {
+    let bench = Bench::new().await;
+    let call = bench.call(json!({ "to": ANSWERS, "record": false })).await;
+    let query = format!("callId={}", call["callId"].as_str().unwrap());
+    assert_eq!(play_by(&bench.app, &query).await, refused(404, "recording_not_found"));
+    assert_eq!(play_by(&later(&bench, 600), &query).await.0, 404);
+    assert_eq!(bench.twilio.recordings_looked_up(), 0);
+}
+
+#[tokio::test]
+async fn of_two_recordings_each_can_be_had() {
+    let bench = Bench::new().await;
+    let sid = recorded(&bench, ANSWERS).await;
+    let second = recording_sid(7, 1, 2);
+    let params = [
+        ("CallSid", sid.as_str()),
+        ("RecordingSid", second.as_str()),
+        ("RecordingStatus", "completed"),
+    ];
+    assert_eq!(bench.webhook("recording", &params).await.0, 204);
+    let first = bench
+        .twilio
+        .deliveries()
+        .into_iter()
+        .find_map(|sent| sent.param("RecordingSid").map(str::to_owned));
+    let mut sizes = Vec::new();
+    for wanted in [first.unwrap(), second] {
+        let query = format!("callSid={sid}&recordingSid={wanted}");
+        let (status, _, body) = play(&bench, &query, None).await;
+        assert_eq!(status, 200, "{wanted}");
+        sizes.push(body.len());
+    }
+    assert_ne!(sizes[0], sizes[1]);
+    for (wanted, status, why) in [
+        (format!("RE{}", "e".repeat(32)), 409, "recording_not_ready"),
+        ("RE1".to_owned(), 400, "invalid_parameter"),
+    ] {
+        let query = format!("callSid={sid}&recordingSid={wanted}");
+        let (found, _, body) = play(&bench, &query, None).await;
+        assert_eq!((found, reason(&body)), refused(status, why));
+    }
+    let query = format!("callSid={sid}&recordingSid=RE{}", "e".repeat(32));
+    assert_eq!(play_by(&later(&bench, 600), &query).await, refused(404, "recording_not_found"));
+}
+
+#[tokio::test]
+async fn a_call_to_our_number_is_recorded_where_calls_are() {
+    for (setting, expected) in [("true", 200), ("false", 404)] {
+        let bench = Bench::with(&[("RECORD_CALLS", setting)]).await;
+        let sid = bench.twilio.ring_in(ANSWERS, &bench.url("voice"), Some(&bench.url("status")));
+        bench.twilio.settled(&sid).await;
+        let call = bench.status(&format!("callSid={sid}")).await.1;
+        let is_recorded = expected == 200;
+        assert_eq!(call["recording"]["status"] == "completed", is_recorded, "{call}");
+        let app = later(&bench, 600);
+        assert_eq!(play_by(&app, &format!("callSid={sid}")).await.0, expected);
+    }
 }

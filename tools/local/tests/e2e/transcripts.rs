@@ -110,7 +110,7 @@ async fn an_unknown_call_is_404_and_a_malformed_name_400() {
         ("callSid=CA1".to_owned(), 400, "invalid_call_sid"),
         ("callId=x".to_owned(), 400, "invalid_parameter"),
         (format!("callsid=CA{}", "7".repeat(32)), 400, "invalid_parameter"),
-        (String::new(), 400, "invalid_parameter"),
+        (String::new(), 400, "invalid_call_sid"),
     ] {
         let (got, body, _) = read(&bench.app, &bench.base, &query).await;
         assert_eq!((got, body["reason"].as_str()), (status, Some(reason)), "{query}");

@@ -6,7 +6,7 @@ use std::time::Duration;
 use shared::call::CallSid;
 use tokio::time::sleep;
 
-use super::webhooks::{ask_voice, tell};
+use super::webhooks::{ask_voice, tell, tell_of_another_leg};
 use crate::functions::Functions;
 use crate::world::lock;
 
@@ -50,6 +50,9 @@ pub(crate) async fn live(functions: Arc<Functions>, sid: CallSid) {
         world.throw(|dice| if dice.chance(200) { limit * 1000 } else { dice.below(limit * 1000) });
     enter("in-progress", 2);
     pick_up(&functions, &sid);
+    if world.strikes(world.plan.callback_faults) {
+        tokio::spawn(tell_of_another_leg(Arc::clone(&functions), sid.clone()));
+    }
     sleep(Duration::from_millis(talk)).await;
     enter("completed", 3);
     second_end(&functions, &sid, 4).await;

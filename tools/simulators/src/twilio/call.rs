@@ -1,6 +1,6 @@
 //! One call: what was asked for, how far it has come, and Twilio's JSON for it.
 
-use super::{API_VERSION, fields, patterns::Pattern, validation::CallOptions};
+use super::{API_VERSION, fields, patterns::Pattern, twiml::Recording, validation::CallOptions};
 use crate::{
     Config, Notification, Pace, recording_sid,
     simulators::lock,
@@ -36,6 +36,8 @@ pub(crate) struct State {
     pub(crate) answered: Option<f64>,
     pub(crate) ended: Option<f64>,
     pub(crate) answered_by: Option<&'static str>,
+    /// Begun by `<Start><Recording>`.
+    pub(crate) recording: Option<Recording>,
     /// Seconds of a finished recording.
     pub(crate) recorded: Option<u32>,
     pub(crate) next_sequence: u32,
@@ -81,6 +83,7 @@ impl Call {
                 answered: None,
                 ended: None,
                 answered_by: None,
+                recording: None,
                 recorded: None,
                 next_sequence: 0,
                 notifications: Vec::new(),
@@ -139,6 +142,12 @@ impl Call {
 
     pub(crate) async fn settled(&self) {
         let _ = self.settled.subscribe().wait_for(|settled| *settled).await;
+    }
+
+    /// Whether the call is, or was, recorded.
+    pub(crate) fn is_recorded(&self) -> bool {
+        let state = lock(&self.state);
+        state.answered.is_some() && (self.options.record || state.recording.is_some())
     }
 
     /// Whether the call has reached a terminal status.

@@ -111,7 +111,7 @@ impl Line {
         if let Some(limit) = self.call.options.time_limit {
             self.call.advance((f64::from(limit) - self.call.talked()).min(0.0));
         }
-        if self.call.options.record {
+        if self.call.is_recorded() {
             // 16101: too short to be kept.
             let seconds = self.call.talked();
             let kept = if seconds < 1.0 { 0 } else { seconds.ceil() as u32 };
@@ -162,6 +162,11 @@ impl Line {
                 Verb::Say { text } => (text.trim().chars().count() as f64 / 15.0).max(1.0),
                 Verb::Pause { length } => f64::from(length),
                 Verb::Hangup => return,
+                Verb::Record(recording) => {
+                    lock(&self.call.state).recording = Some(recording);
+                    self.recording("in-progress").await;
+                    0.0
+                }
                 Verb::Stream(stream) => {
                     if !stream::run(self, &stream).await {
                         return;
@@ -196,11 +201,15 @@ impl Line {
 
     async fn recording(&self, status: &str) {
         let options = &self.call.options;
-        let wanted = options.recording_events.iter().any(|event| event == status);
-        if let Some(target) = options.recording.as_ref().filter(|_| wanted) {
+        let begun = lock(&self.call.state).recording.clone();
+        let (target, events) = match begun {
+            Some(recording) => (recording.status, recording.events),
+            None => (options.recording.clone(), options.recording_events.clone()),
+        };
+        if let Some(target) = target.filter(|_| events.iter().any(|event| event == status)) {
             let started = self.call.started();
             let fields = fields::recording(self.simulators.config(), &self.call, status, started);
-            self.callbacks.send(&self.call, DeliveryKind::Recording, target, fields).await;
+            self.callbacks.send(&self.call, DeliveryKind::Recording, &target, fields).await;
         }
     }
 }

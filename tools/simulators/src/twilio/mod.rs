@@ -31,6 +31,7 @@ pub(crate) fn router(simulators: &Simulators) -> Router {
         .route("/Calls.json", post(calls_json::create).get(calls_json::list))
         .route("/Calls/{file}", get(calls_json::fetch).post(calls_json::update))
         .route("/Calls/{sid}/Notifications.json", get(calls_json::notifications))
+        .route("/Calls/{sid}/Recordings.json", get(recordings::list))
         .route("/Recordings/{file}", get(recordings::fetch))
         .fallback(errors::not_found)
         .with_state(simulators.clone());

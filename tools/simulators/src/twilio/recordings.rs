@@ -1,12 +1,14 @@
-//! `Recordings/{RecordingSid}`: the media.
+//! `Calls/{CallSid}/Recordings.json`: the list; `Recordings/{RecordingSid}`: the media.
 
 use super::{API_VERSION, auth, errors::TwilioError};
 use crate::{RecordingFault, Simulators, audio::Format, recording_sid::Recorded, simulators::lock};
 use axum::{
+    Json,
     extract::{Path, State},
     http::{HeaderMap, HeaderValue, StatusCode, header},
     response::{IntoResponse, Redirect, Response},
 };
+use serde_json::{Value, json};
 
 /// `GET Recordings/{RecordingSid}`, with `.wav`, `.mp3` or nothing.
 pub(crate) async fn fetch(
@@ -30,6 +32,31 @@ pub(crate) async fn fetch(
         RecordingFault::ServerError => Err(TwilioError::internal()),
         RecordingFault::Never => std::future::pending().await,
     }
+}
+
+/// `GET Calls/{CallSid}/Recordings.json`.
+pub(crate) async fn list(
+    State(simulators): State<Simulators>,
+    Path((account_sid, sid)): Path<(String, String)>,
+    headers: HeaderMap,
+) -> Result<Json<Value>, TwilioError> {
+    auth::check(simulators.config(), &headers, &account_sid)?;
+    simulators.look_for_recordings();
+    let path = format!("/{API_VERSION}/Accounts/{account_sid}/Calls/{sid}/Recordings.json");
+    let call = simulators.call(&sid).ok_or_else(|| TwilioError::not_found(&path))?;
+    let recorded = lock(&call.state).recorded;
+    let (status, duration, error) = match recorded {
+        None => ("in-progress", "-1".to_owned(), None),
+        Some(0) => ("absent", "0".to_owned(), Some(16101)),
+        Some(seconds) => ("completed", seconds.to_string(), None),
+    };
+    let recording = json!({
+        "sid": call.recording_sid, "account_sid": account_sid, "call_sid": sid, "status": status,
+        "duration": duration, "channels": call.options.channels, "source": "OutboundAPI",
+        "error_code": error, "price": null,
+    });
+    let recordings: Vec<Value> = call.is_recorded().then_some(recording).into_iter().collect();
+    Ok(Json(json!({ "recordings": recordings, "page": 0, "uri": path, "next_page_uri": null })))
 }
 
 /// Where a redirect leads: a store that takes `Authorization` for an attack, as S3 does when its own

@@ -14,7 +14,16 @@ pub(crate) enum Verb {
         length: u32,
     },
     Hangup,
+    /// `<Start><Recording>`: goes on beside the verbs that follow.
+    Record(Recording),
     Stream(Stream),
+}
+
+/// `<Start><Recording>`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Recording {
+    pub(crate) status: Option<Target>,
+    pub(crate) events: Vec<String>,
 }
 
 /// `<Connect><Stream>`.
@@ -47,6 +56,11 @@ fn verbs(node: Node<'_, '_>) -> Vec<Verb> {
             length: node.attribute("length").and_then(|length| length.parse().ok()).unwrap_or(1),
         }],
         "Hangup" => vec![Verb::Hangup],
+        "Start" => node
+            .children()
+            .filter(|child| child.has_tag_name("Recording"))
+            .map(|child| Verb::Record(recording(child)))
+            .collect(),
         // One bidirectional stream per call: a second one is never reached.
         "Connect" => node
             .children()
@@ -55,6 +69,16 @@ fn verbs(node: Node<'_, '_>) -> Vec<Verb> {
             .map(|child| Verb::Stream(stream(child)))
             .collect(),
         _ => Vec::new(),
+    }
+}
+
+fn recording(node: Node<'_, '_>) -> Recording {
+    let get = node.attribute("recordingStatusCallbackMethod").and_then(is_get).unwrap_or(false);
+    let url = node.attribute("recordingStatusCallback").filter(|url| is_absolute_http(url));
+    let events = node.attribute("recordingStatusCallbackEvent").unwrap_or("completed");
+    Recording {
+        status: url.map(|url| Target { url: url.to_owned(), get }),
+        events: events.split_whitespace().map(str::to_owned).collect(),
     }
 }
 

@@ -1,0 +1,196 @@
+//! What a captured callback says when the borders between its names and values are moved: the
+//! signature covers both joined without separators, so it fits all the same.
+
+use std::collections::BTreeSet;
+
+use super::tests::{CALL, PARENT, SAMPLES, To, now, pairs, parse};
+use crate::call::{Call, CallId, CallRef, Fact, Observation};
+use crate::twilio::{Form, Verifier};
+
+type Pairs = Vec<(String, String)>;
+
+/// What is signed behind the URL.
+fn signed(pairs: &Pairs) -> String {
+    let mut sorted = pairs.clone();
+    sorted.sort();
+    sorted.dedup();
+    sorted.into_iter().map(|(name, value)| name + &value).collect()
+}
+
+/// Every way to move one border: a pair's value takes in pairs behind it, ends early, or begins
+/// within its name. The rest of a value becomes the name of a pair that nothing reads.
+fn moved_once(pairs: &Pairs) -> Vec<Pairs> {
+    let mut all = Vec::new();
+    for (index, (name, value)) in pairs.iter().enumerate() {
+        let mut put = |until: usize, new: Pairs| {
+            all.push([&pairs[..index], &new, &pairs[until..]].concat());
+        };
+        for until in index + 2..=pairs.len() {
+            let more: String =
+                pairs[index + 1..until].iter().flat_map(|(n, v)| [&**n, v]).collect();
+            put(until, vec![(name.clone(), format!("{value}{more}"))]);
+        }
+        for end in (0..value.len()).filter(|end| value.is_char_boundary(*end)) {
+            let (kept, rest) = value.split_at(end);
+            let kept = (name.clone(), kept.to_owned());
+            put(index + 1, vec![kept.clone(), (rest.to_owned(), String::new())]);
+            if let Some((next, value)) = pairs.get(index + 1) {
+                put(index + 2, vec![kept, (format!("{rest}{next}"), value.clone())]);
+            }
+        }
+        for end in 1..name.len() {
+            let (kept, rest) = name.split_at(end);
+            put(index + 1, vec![(kept.to_owned(), format!("{rest}{value}"))]);
+        }
+    }
+    all.retain(|recut| signed(recut) == signed(pairs));
+    all
+}
+
+/// A sample's pairs in the order in which they are signed.
+fn sorted(parts: &[&'static [(&'static str, &'static str)]]) -> Pairs {
+    let mut pairs = pairs(parts);
+    pairs.sort();
+    pairs
+}
+
+fn fold(seen: &[&Observation]) -> Call {
+    let seen: Vec<_> = seen.iter().map(|seen| (*seen).clone()).collect();
+    Call::fold(None, None, &seen)
+}
+
+/// What must not be changed: how far the call is, its end, its recording, who answered.
+fn state(call: &Call) -> impl PartialEq + std::fmt::Debug {
+    let recording = call.recording.clone();
+    (call.progress.clone(), call.ended_at, recording, call.answered_by.clone(), call.closing_at)
+}
+
+/// Holds a re-cut callback against its original.
+fn check(to: To, original: &Observation, recut: &Pairs, what: &str) {
+    let Ok((call, fact, at)) = parse(to, recut, None) else { return };
+    assert_eq!(call.call_sid().unwrap().as_str(), CALL, "{what}: another call's");
+    let recut = Observation { at, fact };
+    let (before, alone) = (fold(&[original]), fold(&[&recut]));
+    assert_eq!(state(&fold(&[original, &recut])), state(&before), "{what}");
+    // Should the original never arrive, less is known, and nothing else.
+    let says_less = |is_none: bool, is_same: bool| assert!(is_none || is_same, "{what}: {alone:?}");
+    says_less(alone.status_at(now()) == "unknown", alone.progress == before.progress);
+    says_less(alone.ended_at.is_none(), before.ended_at.is_some());
+    says_less(alone.answered_by.is_none(), alone.answered_by == before.answered_by);
+    let recording = |call: &Call| {
+        call.recording.as_ref().map(|known| (known.recording_sid.clone(), known.status.clone()))
+    };
+    says_less(recording(&alone).is_none(), recording(&alone) == recording(&before));
+}
+
+#[test]
+fn no_recut_callback_says_what_the_original_did_not() {
+    let mut checked = 0;
+    for (name, to, parts) in SAMPLES.iter().filter(|(_, to, _)| *to != To::Voice) {
+        let pairs = sorted(parts);
+        let (_, fact, at) = parse(*to, &pairs, None).unwrap();
+        let original = Observation { at, fact };
+        for recut in moved_once(&pairs) {
+            check(*to, &original, &recut, &format!("{name}: {recut:?}"));
+            checked += 1;
+        }
+    }
+    assert!(checked > 1000, "{checked}");
+}
+
+/// Two borders at a time, of the two samples that say the most.
+#[test]
+fn no_callback_that_is_cut_anew_twice_says_more_either() {
+    let mut checked = 0;
+    for wanted in ["async_amd", "stream_error"] {
+        let (name, to, parts) = SAMPLES.iter().find(|(name, ..)| *name == wanted).unwrap();
+        let pairs = sorted(parts);
+        let (_, fact, at) = parse(*to, &pairs, None).unwrap();
+        let original = Observation { at, fact };
+        for recut in moved_once(&pairs).iter().flat_map(moved_once) {
+            check(*to, &original, &recut, &format!("{name}: {recut:?}"));
+            checked += 1;
+        }
+    }
+    assert!(checked > 5000, "{checked}");
+}
+
+/// A leg that hid its parent would pass for the parent itself.
+#[test]
+fn no_recut_callback_of_another_leg_passes_for_the_calls_own() {
+    let call_id = CallId::new([7; 16], false);
+    let (_, to, parts) = SAMPLES.iter().find(|(name, ..)| *name == "status_completed").unwrap();
+    let mut pairs = sorted(parts);
+    pairs.push(("ParentCallSid".to_owned(), PARENT.to_owned()));
+    pairs.sort();
+    let (mut refused, mut kept) = (0, 0);
+    for recut in moved_once(&pairs) {
+        match parse(*to, &recut, Some(call_id.clone())) {
+            Err(_) => refused += 1,
+            Ok((call, fact, _)) => {
+                assert_eq!(call, CallRef::Ours(call_id.clone()), "{recut:?}");
+                assert!(matches!(fact, Fact::ChildLeg { .. }), "{recut:?}");
+                kept += 1;
+            }
+        }
+    }
+    assert!(refused > 100 && kept > 100, "{refused} {kept}");
+}
+
+/// All that is left to an attacker whose copy comes before the original: particulars, and less of them.
+#[test]
+fn a_recut_that_comes_first_can_change_particulars_and_nothing_else() {
+    let wanted = "status_completed_with_recording";
+    let (_, to, parts) = SAMPLES.iter().find(|(name, ..)| *name == wanted).unwrap();
+    let pairs = sorted(parts);
+    let (_, Fact::Status(original), at) = parse(*to, &pairs, None).unwrap() else { panic!() };
+    let mut changed = BTreeSet::new();
+    for recut in moved_once(&pairs) {
+        let Ok((_, Fact::Status(event), time)) = parse(*to, &recut, None) else { continue };
+        let differs = [
+            ("duration", event.duration_seconds != original.duration_seconds),
+            ("parties", event.parties != original.parties),
+            ("recording", event.recording.is_some() && event.recording != original.recording),
+            ("sequence", event.sequence != original.sequence),
+            ("sip", event.sip_response_code != original.sip_response_code),
+            ("status", event.status.is_known() && event.status != original.status),
+            ("time", time != at),
+        ];
+        changed.extend(differs.into_iter().filter(|(_, differs)| *differs).map(|(name, _)| name));
+    }
+    // Of the recording its length; the sequence number can only be lost or shortened.
+    let expected = ["duration", "parties", "recording", "sequence", "sip", "time"];
+    assert_eq!(Vec::from_iter(changed), expected);
+}
+
+/// The attack is real: only what is read of the form withstands it.
+#[test]
+fn the_signature_fits_every_recut() {
+    let (url, token) = ("https://app.example/api/twilio/status", "12345");
+    let (_, _, parts) = SAMPLES.iter().find(|(name, ..)| *name == "async_amd").unwrap();
+    let pairs = sorted(parts);
+    let signature = crate::twilio::signature_tests::sign(token, url, &pairs);
+    let verifier = Verifier::new([token]);
+    let recuts = moved_once(&pairs);
+    assert!(recuts.iter().all(|recut| verifier.verify(url, recut, &signature).is_ok()));
+    assert!(recuts.len() > 50, "{}", recuts.len());
+}
+
+/// What a name hides in must be seen, and what Twilio adds tomorrow must not be taken for it.
+#[test]
+fn a_name_in_a_value_or_across_a_border_is_seen_and_a_longer_name_is_none() {
+    let keeps = |pairs: &[(&str, &str)]| {
+        let pairs = pairs.iter().map(|(n, v)| ((*n).to_owned(), (*v).to_owned())).collect();
+        Form::from_pairs(pairs).keeps_borders(&["CallSid", "CallStatus"])
+    };
+    assert!(keeps(&[("CallSid", "CA1"), ("ParentCallSid", "CA2"), ("CallSidEnding", "x")]));
+    for bad in [
+        &[("CallSid", "CA1"), ("X", "CallStatuscompleted")][..],
+        &[("CallSid", "CA1"), ("CallSt", "atuscompleted")],
+        &[("CallSid", "CA1"), ("1CallStatus", "completed")],
+        &[("CallSid", "CA1"), ("CallStatus", "a"), ("CallStatus", "b")],
+        &[("ApiVersion", "CallS"), ("id", "CA1")],
+    ] {
+        assert!(!keeps(bad), "{bad:?}");
+    }
+}
