@@ -111,6 +111,8 @@ async function play(callSid) {
   const url = `/api/twilio/recording?callSid=${callSid}&format=wav`;
   const audio = document.createElement('audio');
   audio.controls = true;
+  // Not every reader may hear it: then there is no player.
+  audio.addEventListener('error', () => audio.readyState || audio.remove());
   audio.src = $('token').value.trim() ? URL.createObjectURL(await fetchWhole(url)) : url;
   $('recording').replaceChildren(audio);
 }

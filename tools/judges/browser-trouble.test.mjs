@@ -56,13 +56,42 @@ judged('with a token a recording over 4 MiB plays to its end, too', async () => 
   assert.equal(duration, 300);
 });
 
-judged('without the token that is set nobody dials, and the page says why', {}, async () => {
-  const server = await start({ env: { MAKE_CALL_TOKEN: TOKEN } });
+judged('where pages need the token nobody dials without it, and the page says why', {}, async () => {
+  const server = await start({ env: { MAKE_CALL_TOKEN: TOKEN, ALLOW_ANONYMOUS_DIALLING: 'false' } });
   const { page } = await openPage(browser, server.base);
   await type(server, page, '+12125550173');
   await button(page).click();
   await page.locator('#status.error', { hasText: /MAKE_CALL_TOKEN/ }).waitFor();
   assert.deepEqual(await twilioClient(server).calls.list(), []);
+});
+
+judged('a page that may call but not read shows neither a transcript nor a player', async () => {
+  const server = await start({ env: { MAKE_CALL_TOKEN: TOKEN, ALLOW_ANONYMOUS_DIALLING: 'true' } });
+  const { page } = await openPage(browser, server.base);
+  const refused = Promise.all(['get-transcript', 'recording'].map((what) =>
+    page.waitForResponse((answer) => answer.url().includes(what) && answer.status() === 401)));
+  await type(server, page, '+12125550176');
+  await button(page).click();
+  await refused;
+  await showsStatus(page, 'completed');
+  await page.locator('#recording audio').waitFor({ state: 'detached' });
+  assert.equal(await page.locator('#transcript li').count(), 0);
+});
+
+judged('a number is dialled however a person writes it', async () => {
+  const server = await start();
+  const { page } = await openPage(browser, server.base);
+  // Pasted from a page that marks the direction of a number, and keeps it on one line.
+  for (const pasted of ['+1 (212) 555-0177', '\u202d+1\u00a0212\u2011555\u20110177\u202c ']) {
+    server.numbers.add(pasted);
+    await page.getByLabel('Number to call').fill(pasted);
+    await button(page).click();
+    await showsStatus(page, 'completed');
+    await page.locator('#dial button:enabled').waitFor();
+    await page.reload();
+  }
+  const dials = await twilioClient(server).calls.list();
+  assert.deepEqual(dials.map((dial) => dial.to), ['+12125550177', '+12125550177']);
 });
 
 judged('a page that loses the server for a moment goes on following the call', async () => {
