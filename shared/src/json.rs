@@ -10,7 +10,7 @@ use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
 /// The members of an object, by name. Values are JSON text that is well-formed but not yet read.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Members<'a>(BTreeMap<String, &'a RawValue>);
 
 /// Why a text is not such an object.

@@ -1,8 +1,11 @@
-// ElevenLabs' JavaScript SDK judges the simulated ElevenLabs: what it answers and how it refuses.
+// ElevenLabs' JavaScript SDK judges the simulated ElevenLabs: what it answers, how it refuses, and the
+// history of its conversations.
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { ElevenLabs, ElevenLabsClient, ElevenLabsError } from '@elevenlabs/elevenlabs-js';
-import { setFaults } from './lib/calls.mjs';
+import { GetConversationResponseModel as Schema } from '@elevenlabs/elevenlabs-js/serialization/types/GetConversationResponseModel.js';
+import { callThat, dialled, OVER, setFaults } from './lib/calls.mjs';
+import { request } from './lib/http.mjs';
 import { assertDiscreet } from './lib/log.mjs';
 import { startServer } from './lib/server.mjs';
 import { AGENT_ID, API_KEY, PHONE_NUMBER } from './lib/simulated.mjs';
@@ -113,6 +116,99 @@ test("ElevenLabs' SDK reads every fault that can be set as the error it stands f
   for (const ask of both(agents)) await ask();
 });
 
-test('the log of a server that only simulates holds no number, no key and no signed URL', () => {
-  assertDiscreet(server, { atLeast: 0 });
+/** The conversation that one simulated call had with the agent. */
+async function talk(dynamicVariables) {
+  const { callId, callSid } = await dialled(server, TO, { dynamicVariables });
+  const call = await callThat(server, callId, 'over', ({ status }) => OVER.includes(status));
+  return { id: call.conversationId, callSid };
+}
+
+test("ElevenLabs' SDK reads a conversation with all its turns", async () => {
+  const { id, callSid } = await talk({ customer_name: 'Zoë', secret__token: 'unread' });
+  const conversation = await agents.conversations.get(id);
+  assert.equal(conversation.conversationId, id);
+  assert.equal(conversation.agentId, AGENT_ID);
+  assert.equal(conversation.status, 'done');
+  const turns = conversation.transcript;
+  assert.deepEqual(turns.map(({ role }) => role), ['agent', 'user', 'agent', 'agent', 'user', 'agent', 'user']);
+  assert.match(turns[0].message, /^Hello Zoë, /);
+  assert.equal(turns[2].message, undefined);
+  assert.equal(turns[2].toolCalls[0].toolName, turns[2].toolResults[0].toolName);
+  assert.deepEqual(turns.map(({ timeInCallSecs }) => timeInCallSecs), [0, 2, 2, 2, 4, 4, 6]);
+  const { metadata } = conversation;
+  assert.equal(metadata.callDurationSecs, 6);
+  assert.equal(metadata.error, undefined);
+  assert.equal(metadata.phoneCall.type, 'twilio');
+  assert.equal(metadata.phoneCall.callSid, callSid);
+  const variables = conversation.conversationInitiationClientData.dynamicVariables;
+  assert.equal(variables.customer_name, 'Zoë');
+  assert.equal(variables.system__call_sid, callSid);
+  assert.ok(!JSON.stringify(conversation).includes('secret__token'));
+});
+
+test("ElevenLabs' SDK knows every member of a conversation, in each of its states", async () => {
+  const known = async (id, status) => {
+    const url = `${server.base}/simulated/elevenlabs/v1/convai/conversations/${id}`;
+    const answer = (await request(url, { headers: { 'xi-api-key': API_KEY } })).json();
+    assert.equal(answer.status, status);
+    const { ok, errors } = Schema.parse(answer, { unrecognizedObjectKeys: 'fail' });
+    assert.ok(ok, JSON.stringify(errors));
+  };
+  const registered = await agents.twilio.registerCall(CALL);
+  const [waiting] = /conv_[0-9a-z]{28}/.exec(registered);
+  await known(waiting, 'initiated');
+  await setFaults(server, { elevenlabs: { startWithinMs: 0 } });
+  await known(waiting, 'failed');
+  await setFaults(server, { elevenlabs: { conversations: 'stuck' } });
+  const { id } = await talk();
+  await known(id, 'in-progress');
+  await setFaults(server, { elevenlabs: { processingReads: 1 } });
+  await known(id, 'processing');
+  await known(id, 'done');
+  await setFaults(server, {});
+});
+
+test("ElevenLabs' SDK reads why a conversation never began", async () => {
+  await setFaults(server, { elevenlabs: { requiredVariables: ['customer_name'] } });
+  const { id } = await talk();
+  await setFaults(server, {});
+  const { status, transcript, metadata } = await agents.conversations.get(id);
+  assert.equal(status, 'done');
+  assert.deepEqual(transcript, []);
+  assert.equal(metadata.terminationReason, 'Conversation initialization failed');
+  assert.equal(metadata.error.code, 1008);
+  assert.equal(metadata.error.reason, "Missing required dynamic variables in first message: {'customer_name'}");
+});
+
+test("ElevenLabs' SDK reads each fault of a conversation, and a huge one", async () => {
+  await assert.rejects(agents.conversations.get('conv_nothing'), isRefusal(404, word('conversation_not_found')));
+  const { id } = await talk();
+  const faults = {
+    unauthorized: [401, 'missing_permissions'],
+    not_found: [404, 'conversation_not_found'],
+    rate_limited: [429, 'rate_limit_exceeded'],
+  };
+  for (const [conversations, [status, name]] of Object.entries(faults)) {
+    await setFaults(server, { elevenlabs: { conversations } });
+    await assert.rejects(agents.conversations.get(id), isRefusal(status, word(name)));
+  }
+  const withStatus = (status) => (error) => error instanceof ElevenLabsError && error.statusCode === status;
+  const broken = {
+    server_error: withStatus(500),
+    nonsense: /Missing required key "agent_id"/,
+    truncated: /Missing required key "agent_id"/,
+    hang_up: withStatus(undefined),
+  };
+  for (const [conversations, expected] of Object.entries(broken)) {
+    await setFaults(server, { elevenlabs: { conversations } });
+    await assert.rejects(agents.conversations.get(id, {}, { timeoutInSeconds: 1 }), expected, conversations);
+  }
+  await setFaults(server, { elevenlabs: { conversations: 'huge' } });
+  const { transcript } = await agents.conversations.get(id);
+  assert.ok(transcript.length > 1000);
+  await setFaults(server, {});
+});
+
+test('the log of the server holds no number, no key and no signed URL', () => {
+  assertDiscreet(server);
 });

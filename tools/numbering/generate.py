@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 from kinds import all_kinds, plans
+from spellings import all_spellings
 from table import Walk
 from zones import all_zones
 
@@ -74,6 +75,22 @@ def numbering(regions, kinds):
     ]
 
 
+def spellings(found):
+    edits = sorted({edit for edit, _, _ in found.values()})
+    packed = {}
+    for prefix, (edit, lengths, code) in found.items():
+        # See `entry` in shared/src/call/phone/spelling.rs.
+        assert min(lengths) >= 8 and max(lengths) <= 15 and len(edits) <= 16
+        mask = sum(1 << (length - 8) for length in lengths)
+        packed[prefix] = edits.index(edit) | mask << 4 | code << 12
+    return [
+        "use super::Edit;\n",
+        array("EDITS", "Edit", (f'Edit::new("{e.insert}", {e.drop}, {e.after}, {e.cut})' for e in edits)),
+        prefixes("SPELLING_PREFIXES", packed),
+        values("SPELLINGS", "u16", packed),
+    ]
+
+
 def time_zones(zones):
     rules = sorted(frozenset().union(*zones.values()))
     sets = sorted({tuple(sorted(map(rules.index, found))) for found in zones.values()})
@@ -102,9 +119,11 @@ def main():
     everything = plans()
     regions, kinds = all_regions(everything), all_kinds(everything)
     zones = all_zones(everything, regions, kinds)
+    others = all_spellings(everything)
     files = {
         CALL / "destination" / "numbering.rs": numbering(regions, kinds),
         CALL / "quiet_hours" / "zones.rs": time_zones(zones),
+        CALL / "phone" / "spelling" / "table.rs": spellings(others),
     }
     stale = []
     for path, parts in files.items():
@@ -113,7 +132,10 @@ def main():
             path.write_text(text)
         elif path.read_text() != text:
             stale.append(path.name)
-    print(f"{len(regions)} region, {len(kinds)} kind and {len(zones)} time zone prefixes")
+    print(
+        f"{len(regions)} region, {len(kinds)} kind, {len(zones)} time zone and {len(others)} spelling"
+        " prefixes"
+    )
     if stale:
         sys.exit(f"not what the sources say: {', '.join(stale)}: run tools/numbering/generate.py")
 

@@ -1,7 +1,9 @@
 """What libphonenumber and the tz database say of many numbers, for shared/tests/numbering.rs.
 
 Prints one line a case, tab-separated:
-    number  +DIGITS  REGION or -  TYPE (libphonenumber's name)
+    number  +DIGITS  REGION or -  TYPE (libphonenumber's name), `trunk` behind it where a number that
+            libphonenumber does not know begins with the digits for calls inside its country
+    other   +DIGITS  +DIGITS: another spelling, and the number that libphonenumber makes of it
     quiet   +DIGITS  WINDOW  NOW (Unix seconds)  UNTIL (Unix seconds, 0 if not quiet, -1 if for ever)
     careful the same, for a zone whose clock no rule tells: quiet then, and perhaps longer
 
@@ -12,12 +14,14 @@ zoneinfo, and the end of the quiet hours is found by trying every five minutes.
 import datetime as dt
 import importlib.resources
 import random
+import re
 from functools import cache
 from zoneinfo import ZoneInfo
 
 import phonenumbers
 from phonenumbers import PhoneNumberType as Type
 from phonenumbers import timezone
+from phonenumbers.phonemetadata import PhoneMetadata
 
 random.seed(20261201)
 NAMES = {value: name for name, value in vars(Type).items() if isinstance(value, int)}
@@ -64,6 +68,43 @@ def numbers():
         code = str(random.choice(codes + [1, 1, 1, 1, 1, 44, 7, 61] * 20))
         size = random.choice([7, 8, 9, 10, 10, 10, 11])
         yield "+" + code + "".join(random.choices("0123456789", k=size))
+
+
+def plan(code):
+    region = phonenumbers.region_code_for_country_code(code)
+    return PhoneMetadata.metadata_for_region_or_calling_code(code, region)
+
+
+def has_trunk(code, digits):
+    # Mexico's old 1 and 0 are ours, see FORMER in spellings.py.
+    trunks = ("0", "1") if code == 52 else plan(code).national_prefix
+    return bool(trunks) and digits.removeprefix(f"+{code}").startswith(trunks)
+
+
+def other_spellings(number, example):
+    """Ways to write a number that begin with its country code: as it is written inside the country,
+    and with the prefix for calls there, once or twice."""
+    code = f"+{number.country_code}"
+    data = plan(number.country_code)
+    national = phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.NATIONAL)
+    mobile = phonenumbers.format_number_for_mobile_dialing(number, data.id, False)
+    for written in (national, mobile):
+        if not written.startswith("+"):
+            yield code + phonenumbers.normalize_digits_only(written)
+    trunk = data.national_prefix
+    if trunk:
+        yield code + trunk + example[len(code) :]
+        yield code + trunk * 2 + example[len(code) :]
+
+
+def canonical(digits):
+    """(parsed, digits): what libphonenumber makes of a spelling, until it makes nothing else of it."""
+    try:
+        parsed = phonenumbers.parse(digits)
+    except phonenumbers.NumberParseException:
+        return None, None
+    number = phonenumbers.format_number(parsed, phonenumbers.PhoneNumberFormat.E164)
+    return (parsed, number) if number == digits else canonical(number)
 
 
 @cache
@@ -145,20 +186,24 @@ def quiet_until(names, start, end, now):
 def main():
     located = []
     for digits in numbers():
-        try:
-            parsed = phonenumbers.parse(digits)
-        except phonenumbers.NumberParseException:
-            continue
-        if digits.startswith("+78") and len(digits) == 13:
-            continue  # Russia's trunk prefix 8 also begins known numbers, so that we leave it there
+        parsed, number = canonical(digits)
         # Canada's 310-xxxx is no international number, see plan.py.
-        if not 9 <= len(digits) <= 16 or (digits.startswith("+1310") and len(digits) == 9):
+        if not parsed or not 8 <= len(digits) <= 16 or re.fullmatch(r"\+1310\d{4}", digits):
+            continue
+        if number != digits:
+            print("other", digits, number, sep="\t")
             continue
         region = phonenumbers.region_code_for_number(parsed)
         kind = phonenumbers.number_type(parsed)
-        print("number", digits, region or "-", NAMES[kind], sep="\t")
+        trunk = kind == Type.UNKNOWN and has_trunk(parsed.country_code, digits)
+        print("number", digits, region or "-", NAMES[kind] + " trunk" * trunk, sep="\t")
         if kind != Type.UNKNOWN and (names := zones(parsed, region)):
             located.append(("careful" if region in CAREFUL else "quiet", digits, names))
+        if kind != Type.UNKNOWN:
+            for other in other_spellings(parsed, digits):
+                _, number = canonical(other)
+                if number and number != other and len(other) <= 16:
+                    print("other", other, number, sep="\t")
     for what, digits, names in random.sample(located, CLOCKS):
         start, end = random.sample(range(0, 1440, 5), 2)
         now = random.randrange(FIRST, LAST)

@@ -6,7 +6,7 @@ from phonenumbers.phonemetadata import PhoneMetadata
 from patterns import accepts, language, step
 from table import DIGITS, Walk
 
-ORDINARY, PREMIUM, SHARED, TOLL_FREE, PERSONAL, PAGER, SATELLITE, EMERGENCY, TRUNK = range(9)
+ORDINARY, PREMIUM, SHARED, TOLL_FREE, PERSONAL, PAGER, SATELLITE, EMERGENCY = range(8)
 OF_TYPE = {
     "premium_rate": PREMIUM,
     "shared_cost": SHARED,
@@ -88,32 +88,11 @@ def strings(node, prefix=""):
             yield from strings(after, prefix + digit)
 
 
-def trunks(plan):
-    """Yields (prefix, encoded): what begins so has the digits that are dialled only inside the
-    country, which no known number begins with; or with one more digit, where some do.
-
-    Encoded are how many digits those are and how many of the prefix come after them.
-    """
-    trunk = plan.metadata(plan.regions[0]).national_prefix
-    if not trunk:
-        return
-    assert len(trunk) <= 2, trunk
-    for after in (0, 1):
-        for digit in DIGITS if after else [""]:
-            prefix = trunk + digit
-            if not any(plan.at(state) for state in states(plan, prefix)):
-                yield prefix, TRUNK | len(trunk) << 4 | after << 8
-                if not after:
-                    return
-
-
 def all_kinds(plans):
     """{prefix: encoded kind}; longer prefixes win."""
     table = {str(code): kind for code, kind in WHOLE_CODES.items()}
     for plan in plans:
         code = str(plan.code)
-        for prefix, encoded in trunks(plan):
-            table[code + prefix] = encoded
         for number in emergencies(plan):
             table[code + number] = EMERGENCY
         for prefix, kind in kinds(plan):

@@ -51,11 +51,14 @@ def _items(items):
     return node
 
 
+def one_digit(kind, value):
+    """The digits of a literal or a set."""
+    return frozenset(chr(value) if kind is op.LITERAL else _members(value))
+
+
 def _item(kind, value):
-    if kind is op.LITERAL:
-        return digits(chr(value))
-    if kind is op.IN:
-        return digits("".join(_members(value)))
+    if kind in (op.LITERAL, op.IN):
+        return ("digit", one_digit(kind, value))
     if kind is op.BRANCH:
         return alternatives(_items(branch) for branch in value[1])
     if kind is op.SUBPATTERN:

@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo
 from phonenumbers.phonenumberutil import _GEO_MOBILE_COUNTRIES
 from phonenumbers.tzdata import TIMEZONE_DATA
 
-from kinds import EMERGENCY, ORDINARY, TRUNK
+from kinds import EMERGENCY, ORDINARY
 from table import Walk
 
 FILES = importlib.resources.files("tzdata") / "zoneinfo"
@@ -135,7 +135,7 @@ def all_zones(plans, regions, kinds):
             table[prefix] = corrected(plan, longest(own, prefix), everywhere)
         # Who pays for a toll-free or personal number sits anywhere in the country.
         for prefix, kind in kinds.items():
-            if prefix.startswith(code) and kind & 15 not in (ORDINARY, EMERGENCY, TRUNK):
+            if prefix.startswith(code) and kind & 15 not in (ORDINARY, EMERGENCY):
                 if len(longest(table, prefix)) > 1:
                     table[prefix] = frozenset()
     return {

@@ -58,9 +58,8 @@ impl Destination {
     /// Reads it off the digits.
     #[must_use]
     pub fn of(number: &E164) -> Self {
-        let digits = dialled(number);
-        let region = REGIONS.longest(&digits).and_then(Region::at);
-        Self { region, kind: Kind::of(&digits) }
+        let digits = number.digits();
+        Self { region: REGIONS.longest(digits).and_then(Region::at), kind: Kind::of(digits) }
     }
 }
 
@@ -77,29 +76,15 @@ impl Kind {
     }
 }
 
-/// The digits as the network reads them: without `+`, and without the digit that only callers inside
-/// the country dial. libphonenumber takes `+440...` for `+44...`, and Twilio may: a `0` must hide neither
-/// a premium number nor a blocked one.
-pub(super) fn dialled(number: &E164) -> String {
-    let mut digits = number.as_str().trim_start_matches('+').to_owned();
-    // Every round takes at least one of at most fifteen digits.
-    while let Some(Entry::Trunk { begins, length }) = entry(&digits) {
-        digits.drain(begins..begins + length);
-    }
-    digits
-}
-
-/// What the table of kinds says of a prefix (`lengths_mask` and `trunks` in
-/// tools/numbering/kinds.py).
-enum Entry {
-    Kind(Kind),
-    Trunk { begins: usize, length: usize },
-}
-
-fn entry(digits: &str) -> Option<Entry> {
-    let (packed, prefix) = KINDS.longest_with_length(digits)?;
-    let (code, rest) = (packed & 15, packed >> 4);
-    let kind = match code {
+/// What the table of kinds says of the longest prefix (`lengths_mask` in tools/numbering/kinds.py).
+fn listed(digits: &str) -> Kind {
+    let Some(packed) = KINDS.longest(digits) else { return Kind::Ordinary };
+    let (code, lengths) = (packed & 15, packed >> 4);
+    // Some prefixes mean it for certain lengths only: bit n stands for n + 4 digits.
+    let is_meant =
+        lengths == 0 || digits.len().checked_sub(4).is_some_and(|bit| lengths >> bit & 1 == 1);
+    match code {
+        _ if !is_meant => Kind::Ordinary,
         1 => Kind::Premium,
         2 => Kind::SharedCost,
         3 => Kind::TollFree,
@@ -107,21 +92,7 @@ fn entry(digits: &str) -> Option<Entry> {
         5 => Kind::Pager,
         6 => Kind::Satellite,
         7 => Kind::Emergency,
-        8 => {
-            let (length, after) = (usize::from(rest & 15), usize::from(rest >> 4));
-            return Some(Entry::Trunk { begins: prefix.checked_sub(length + after)?, length });
-        }
         _ => Kind::Ordinary,
-    };
-    // Some prefixes mean it for certain lengths only: bit n stands for n + 4 digits.
-    let is_meant = rest == 0 || digits.len().checked_sub(4).is_some_and(|bit| rest >> bit & 1 == 1);
-    Some(Entry::Kind(if is_meant { kind } else { Kind::Ordinary }))
-}
-
-fn listed(digits: &str) -> Kind {
-    match entry(digits) {
-        Some(Entry::Kind(kind)) => kind,
-        Some(Entry::Trunk { .. }) | None => Kind::Ordinary,
     }
 }
 

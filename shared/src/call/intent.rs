@@ -29,6 +29,9 @@ pub struct Intent {
     /// Whether to look for an answering machine.
     #[serde(rename = "amd", default, skip_serializing_if = "Option::is_none")]
     pub machine_detection: Option<MachineDetection>,
+    /// Whether its caller showed no token, so that it counts among the anonymous calls.
+    #[serde(rename = "anon", default, skip_serializing_if = "std::ops::Not::not")]
+    pub is_anonymous: bool,
     /// What the agent must be told.
     #[serde(rename = "vars", default, skip_serializing_if = "DynamicVariables::is_empty")]
     pub dynamic_variables: DynamicVariables,

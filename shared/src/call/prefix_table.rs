@@ -11,14 +11,14 @@ pub(super) struct PrefixTable<V: 'static> {
 impl<V: Copy> PrefixTable<V> {
     /// The value of the longest prefix that `digits` (ASCII, without `+`) begin with.
     pub(super) fn longest(&self, digits: &str) -> Option<V> {
-        self.longest_with_length(digits).map(|(value, _)| value)
+        self.longest_of(digits, |_| true)
     }
 
-    /// The same, and how many digits that prefix has.
-    pub(super) fn longest_with_length(&self, digits: &str) -> Option<(V, usize)> {
+    /// The same of those prefixes whose value is meant.
+    pub(super) fn longest_of(&self, digits: &str, is_meant: impl Fn(V) -> bool) -> Option<V> {
         let mut found = None;
         let mut key: u32 = 1;
-        for (digit, length) in digits.bytes().zip(1..) {
+        for digit in digits.bytes() {
             // No prefix is longer than nine digits, which is what fits.
             let Some(next) = key.checked_mul(10).and_then(|k| k.checked_add(u32::from(digit & 15)))
             else {
@@ -26,7 +26,7 @@ impl<V: Copy> PrefixTable<V> {
             };
             key = next;
             if let Ok(at) = self.prefixes.binary_search(&key) {
-                found = self.values.get(at).map(|value| (*value, length)).or(found);
+                found = self.values.get(at).copied().filter(|value| is_meant(*value)).or(found);
             }
         }
         found

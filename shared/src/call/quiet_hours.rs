@@ -3,7 +3,6 @@
 mod rule;
 mod zones;
 
-use super::destination::dialled;
 use super::prefix_table::PrefixTable;
 use super::{E164, Timestamp};
 use rule::Rule;
@@ -85,7 +84,7 @@ impl QuietHours {
 
 /// The zones that a number may be in, those with one rule being one.
 fn rules(number: &E164) -> impl Iterator<Item = &'static Rule> {
-    let zones = ZONES.longest(&dialled(number));
+    let zones = ZONES.longest(number.digits());
     let members = zones.and_then(|index| zones::ZONES.get(usize::from(index)));
     members
         .into_iter()

@@ -2,7 +2,6 @@
 
 use bytes::Bytes;
 use http::Request;
-use tracing::error;
 
 use crate::call::{CallId, CallSid};
 use crate::store::{Lookup, StoreError};
@@ -56,6 +55,5 @@ pub(super) fn call_not_found() -> Refusal {
 }
 
 pub(super) fn unreadable(error: &StoreError) -> Refusal {
-    error!(service = "store", %error, "a call could not be read");
-    Refusal::new(Reason::StoreUnavailable, "Try again in a moment.")
+    Refusal::new(Reason::StoreUnavailable, "Try again in a moment.").because("store", error)
 }

@@ -7,37 +7,36 @@
 //! its record; and an outcome that is not known is told as such and never tried again, not even
 //! under its `Idempotency-Key`.
 
-mod admission;
-mod denials;
+pub(super) mod admission;
 mod idempotency;
 mod outcome;
 mod policy;
 mod request;
 
-use std::net::IpAddr;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{HeaderMap, Method, Request, Response, StatusCode};
+use http::{Method, Request, Response, StatusCode};
 use serde::Serialize;
 use tokio::time::{Instant, timeout_at};
 use tracing::{info, warn};
 
 use crate::call::{CallId, CallRef, CallSid, CallStatus, Fact, Intent, Observation, StatusEvent};
-use crate::settings::{Connect, DialSettings, Token};
+use crate::settings::DialSettings;
 use crate::store::{Nonce, StoreError, timely};
 use crate::twilio::{DialError, WebhookUrls, create_call, create_call_form};
 
-use super::access::{Permitted, Right, allow_origin, permit, preflight};
+use super::access::{Caller, Scope, allow_origin, authorize, preflight};
 use super::answer::json;
+use super::callers::{admit, over};
 use super::refusal::{Reason, Refusal};
-use super::{App, BODY_LIMIT, ClientAddress, Endpoint, has_media_type};
-use admission::{Admission, over};
-pub(super) use denials::Denials;
-use idempotency::{IdempotencyKey, digest_of, earlier};
+use super::{App, Endpoint};
+use admission::Admission;
+pub(super) use idempotency::digest_of;
+use idempotency::{IdempotencyKey, SentKey, earlier};
 use outcome::{fact_of, refusal};
 use policy::permit_destination;
-use request::DialRequest;
+use request::{DialRequest, Sent};
 
 /// The endpoint that dials.
 #[derive(Clone, Copy, Debug)]
@@ -62,14 +61,12 @@ impl Endpoint for MakeCall {
     const PATH: &'static str = "/api/twilio/make-call";
 
     async fn answer(self, app: &App, request: Request<Bytes>) -> Response<Bytes> {
-        let response = match *request.method() {
-            Method::POST => match dial(app, &request).await {
-                Ok(response) => response,
-                Err(refusal) => refusal.into(),
-            },
-            Method::OPTIONS => preflight(METHODS),
-            _ => Refusal::method_not_allowed(METHODS).into(),
+        let answered = match *request.method() {
+            Method::POST => dial(app, &request).await,
+            Method::OPTIONS => Ok(preflight(METHODS)),
+            _ => Err(Refusal::method_not_allowed(METHODS)),
         };
+        let response = answered.unwrap_or_else(|refusal| refusal.answer(Self::NAME));
         allow_origin(&app.settings, request.method(), request.headers(), response)
     }
 
@@ -82,41 +79,76 @@ impl Endpoint for MakeCall {
     }
 }
 
+/// Dials, or repeats the answer to a dial that was made under the same key. The key comes before
+/// everything that holds for a new dial only.
 async fn dial(app: &App, request: &Request<Bytes>) -> Result<Response<Bytes>, Refusal> {
     let headers = request.headers();
-    // Who has no token need not know what is wrong with the settings.
-    if matches!(app.settings.access.token, Token::Set(_)) {
-        permit(&app.settings, headers, Right::Dial)?;
+    let caller = authorize(&app.settings, headers, Scope::Dial)?;
+    let client = admit(app, &caller, request)?;
+    let key = IdempotencyKey::of(headers)?;
+    let sent = Sent::parse(headers, request.body())?;
+    let key = key.map(|key| key.named(&caller, &sent.canonical));
+    match (judge(app, &caller, client.as_ref(), &sent), key) {
+        (Ok(judged), key) => {
+            let placed = place(app, &judged, client.as_ref(), key).await;
+            placed.map_err(|refusal| refusal.about(&judged.wanted.to))
+        }
+        (Err(refusal), None) => Err(refusal),
+        (Err(refusal), Some(key)) => key.earlier_dial(app).await?.ok_or(refusal),
     }
-    let dialling = app.settings.for_dialling().map_err(Refusal::misconfigured)?;
-    let permitted = permit(&app.settings, headers, Right::Dial)?;
-    if app.settings.limits.paused {
+}
+
+/// A request that may be dialled, and what with.
+struct Judged<'a> {
+    dialling: DialSettings<'a>,
+    wanted: DialRequest,
+    is_anonymous: bool,
+}
+
+/// Everything about a new dial that can be judged before anything is written.
+fn judge<'a>(
+    app: &'a App,
+    caller: &Caller,
+    client: Option<&String>,
+    sent: &Sent<'_>,
+) -> Result<Judged<'a>, Refusal> {
+    let settings = &app.settings;
+    let dialling = settings.for_dialling().map_err(Refusal::misconfigured)?;
+    if settings.limits.paused {
         return Err(Refusal::new(Reason::CallingPaused, "Unset CALL_PAUSED to go on."));
     }
-    let key = IdempotencyKey::of(headers)?;
-    let wanted = wanted(app, permitted, headers, request.body())?;
+    let wanted = DialRequest::parse(sent, settings, caller)?;
     let now = app.clock.now();
-    permit_destination(&app.settings.destinations, dialling.phone_number, &wanted.to, now)?;
-    let client = (!permitted.with_token).then(|| client(request));
-    if let Some(until) = client.as_ref().and_then(|client| app.denials.until(client, now)) {
-        return Err(over(Reason::RateLimited, until, now));
+    permit_destination(&settings.destinations, dialling.phone_number, &wanted.to, now)
+        .map_err(|refusal| refusal.about(&wanted.to))?;
+    if let Some(until) = client.and_then(|client| app.callers.denied_until(client, now)) {
+        return Err(over(Reason::RateLimited, until, now).about(&wanted.to));
     }
+    Ok(Judged { dialling, wanted, is_anonymous: !caller.has_token() })
+}
 
-    let intent = intent(app, dialling, &wanted);
+async fn place(
+    app: &App,
+    judged: &Judged<'_>,
+    client: Option<&String>,
+    key: Option<SentKey>,
+) -> Result<Response<Bytes>, Refusal> {
+    let intent = intent(app, judged);
     let owner = Nonce::new(app.random.bits128());
-    let claim = key.map(|key| key.claim(permitted, &wanted, owner.clone(), intent.call_id.clone()));
-    let mut admission = Admission::new(app, &intent, client.as_deref(), claim, owner);
+    let claim = key.map(|key| key.claim(owner.clone(), intent.call_id.clone()));
+    let mut admission = Admission::new(app, &intent, client, claim, owner);
     let deadline = Instant::now() + PREPARATION;
     let Ok(claimed) = timeout_at(deadline, admission.claim_key()).await else {
         return Err(admission.store_failed(&StoreError::new("timeout")).await);
     };
-    if let Some(answer) = earlier(app, claimed?, &wanted)? {
+    if let Some(answer) = earlier(app, claimed?)? {
         return Ok(answer);
     }
     prepare(app, &mut admission, &intent, deadline).await?;
 
+    let dialling = &judged.dialling;
     let urls = WebhookUrls::new(dialling.app_url, Some(&intent.call_id));
-    let form = create_call_form(&intent, &urls, app.settings.host.serves_files());
+    let form = create_call_form(&intent, &urls, app.settings.platform.serves_files());
     match create_call(&app.http, dialling.twilio, &form).await {
         Ok((call_sid, status)) => {
             // Should this write fail, the first callback links the two names all the same.
@@ -126,9 +158,9 @@ async fn dial(app: &App, request: &Request<Bytes>) -> Result<Response<Bytes>, Re
         }
         Err(error) => {
             keep(app, &intent, None, fact_of(&error)).await;
-            // Before the answer goes out: whoever asks again must find it.
+            // Before the answer goes out: a repetition must find it.
             match error {
-                DialError::Unknown { .. } => admission.doubt().await,
+                DialError::Unknown { .. } => admission.mark_unknown().await,
                 _ => admission.give_back().await,
             }
             Err(refusal(&error, &intent.call_id))
@@ -136,8 +168,8 @@ async fn dial(app: &App, request: &Request<Bytes>) -> Result<Response<Bytes>, Re
     }
 }
 
-/// How long the store may take over everything before the dial. Whoever dials later than that dials
-/// for somebody who has stopped waiting; with Twilio's time it is the dial budget.
+/// How long the store may take over everything before the dial: a phone that rings long after the
+/// click rings for a person who has stopped waiting. With Twilio's time it is the dial budget.
 const PREPARATION: Duration = Duration::from_secs(5);
 
 /// Takes what the dial takes and writes the intent, in time; or gives everything back.
@@ -161,53 +193,8 @@ async fn prepare(
     }
 }
 
-/// The name under which a client's dials are counted: a hash of the address that the host vouches
-/// for. Those without one share one window.
-fn client(request: &Request<Bytes>) -> String {
-    let network = match request.extensions().get::<ClientAddress>().map(|client| client.ip()) {
-        None => String::new(),
-        Some(IpAddr::V4(ip)) => ip.to_string(),
-        // Whoever has one address of a /64 has them all.
-        Some(IpAddr::V6(ip)) => format!("{:x?}", &ip.segments()[..4]),
-    };
-    digest_of(&["client", &network])
-}
-
-/// Everything about the request that can be judged before anything is written.
-fn wanted(
-    app: &App,
-    permitted: Permitted,
-    headers: &HeaderMap,
-    body: &Bytes,
-) -> Result<DialRequest, Refusal> {
-    if !has_media_type(headers, "application/json") {
-        return Err(Refusal::new(
-            Reason::UnsupportedMediaType,
-            "Send `Content-Type: application/json`.",
-        ));
-    }
-    if body.len() > BODY_LIMIT {
-        return Err(Refusal::new(Reason::BodyTooLarge, "Send at most 64 KiB."));
-    }
-    let calling = &app.settings.calling;
-    let wanted = DialRequest::parse(body, calling)?;
-    if wanted.record == Some(true) && !permitted.with_token && !calling.record_calls {
-        return Err(Refusal::new(
-            Reason::TokenNotConfigured,
-            "To record, set MAKE_CALL_TOKEN and send it, or set RECORD_CALLS on the server.",
-        ));
-    }
-    let connect = app.settings.elevenlabs.as_ref().map(|agent| agent.connect);
-    if connect == Some(Connect::SignedUrl) && !wanted.dynamic_variables.is_empty() {
-        return Err(Refusal::new(
-            Reason::InvalidParameter,
-            "dynamicVariables cannot reach the agent with ELEVENLABS_CONNECT=signed-url: use register-call.",
-        ));
-    }
-    Ok(wanted)
-}
-
-fn intent(app: &App, dialling: DialSettings<'_>, wanted: &DialRequest) -> Intent {
+fn intent(app: &App, judged: &Judged<'_>) -> Intent {
+    let Judged { dialling, wanted, is_anonymous } = judged;
     Intent {
         call_id: CallId::new(app.random.bits128(), !wanted.dynamic_variables.is_empty()),
         to: wanted.to.clone(),
@@ -216,6 +203,7 @@ fn intent(app: &App, dialling: DialSettings<'_>, wanted: &DialRequest) -> Intent
         timeout_seconds: wanted.timeout_seconds,
         time_limit_seconds: wanted.time_limit_seconds,
         machine_detection: wanted.machine_detection,
+        is_anonymous: *is_anonymous,
         dynamic_variables: wanted.dynamic_variables.clone(),
     }
 }

@@ -3,10 +3,12 @@
 mod access;
 mod answer;
 mod call_json;
+mod callers;
 mod calls;
 mod diagnosis;
 mod from_host;
 mod make_call;
+mod recent;
 mod recording;
 mod refusal;
 mod status;
@@ -47,8 +49,8 @@ pub struct App {
     pub clock: Arc<dyn Clock>,
     /// The dice.
     pub random: Arc<dyn Random>,
-    /// make-call's memory of whom it refused.
-    denials: make_call::Denials,
+    /// What anonymous callers have asked of this process.
+    callers: callers::Callers,
     /// get-transcript's memory of what it was told.
     transcripts: transcript::Transcripts,
     /// Voice's memory of what it answered while the store was down.
@@ -71,7 +73,7 @@ impl App {
             http: http.into(),
             clock,
             random,
-            denials: make_call::Denials::default(),
+            callers: callers::Callers::default(),
             transcripts: transcript::Transcripts::default(),
             unguarded: voice::Unguarded::default(),
         }

@@ -10,8 +10,9 @@ use crate::twilio::{
     AudioFormat, ByteRange, FetchError, Media, fetch_recording, recording_callback,
 };
 
-use super::access::{Right, allow_origin, permit, preflight};
+use super::access::{Scope, allow_origin, authorize, preflight};
 use super::answer::with_type;
+use super::callers::admit;
 use super::calls::{call_not_found, call_sid, query, unreadable};
 use super::refusal::{Reason, Refusal};
 use super::status::{not_a_callback, observe};
@@ -30,10 +31,16 @@ impl Endpoint for Recording {
 
     async fn answer(self, app: &App, request: Request<Bytes>) -> Response<Bytes> {
         let response = match *request.method() {
-            Method::POST => return callback(app, &request).await.unwrap_or_else(Into::into),
-            Method::GET => play(app, &request).await.unwrap_or_else(Into::into),
+            Method::POST => {
+                return callback(app, &request)
+                    .await
+                    .unwrap_or_else(|refusal| refusal.answer(Self::NAME));
+            }
+            Method::GET => {
+                play(app, &request).await.unwrap_or_else(|refusal| refusal.answer(Self::NAME))
+            }
             Method::OPTIONS => preflight(METHODS),
-            _ => Refusal::method_not_allowed(METHODS).into(),
+            _ => Refusal::method_not_allowed(METHODS).answer(Self::NAME),
         };
         allow_origin(&app.settings, request.method(), request.headers(), response)
     }
@@ -51,7 +58,8 @@ async fn callback(app: &App, request: &Request<Bytes>) -> Result<Response<Bytes>
 }
 
 async fn play(app: &App, request: &Request<Bytes>) -> Result<Response<Bytes>, Refusal> {
-    permit(&app.settings, request.headers(), Right::ReadAll)?;
+    let caller = authorize(&app.settings, request.headers(), Scope::ReadAll)?;
+    admit(app, &caller, request)?;
     let query = query(request)?;
     let call_sid = call_sid(query.get("callSid").unwrap_or_default())?;
     let format = match query.get("format") {
@@ -125,15 +133,16 @@ fn refusal(error: &FetchError, call_sid: &CallSid) -> Refusal {
             }
         }
         FetchError::Unauthorized => {
-            error!(service = "twilio", status = 401, callSid = %call_sid, "a recording could not be fetched");
+            error!(service = "twilio", status = 401, reason = "twilio_unauthorized", callSid = %call_sid, "a recording could not be fetched");
             Refusal::new(
                 Reason::TwilioUnauthorized,
                 "Check TWILIO_ACCOUNT_SID and TWILIO_AUTH_TOKEN (or the API key).",
             )
+            .logged()
         }
         FetchError::Unreachable { why } => {
-            error!(service = "twilio", why, callSid = %call_sid, "a recording could not be fetched");
-            Refusal::new(Reason::TwilioUnreachable, "Try again in a moment.")
+            error!(service = "twilio", status = 502, reason = "twilio_unreachable", why, callSid = %call_sid, "a recording could not be fetched");
+            Refusal::new(Reason::TwilioUnreachable, "Try again in a moment.").logged()
         }
     }
 }

@@ -4,12 +4,14 @@
 //! the place that handles it, once.
 
 use std::borrow::Cow;
+use std::fmt;
 
 use bytes::Bytes;
 use http::{HeaderValue, Response, StatusCode, header};
 use serde::Serialize;
+use tracing::{error, info, warn};
 
-use crate::call::CallId;
+use crate::call::{CallId, E164};
 use crate::settings::Problem;
 use crate::twilio::more_info;
 
@@ -48,19 +50,47 @@ macro_rules! reasons {
     };
 }
 
+/// How much a refusal matters to the operator.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Severity {
+    /// Something is broken: it is logged as an error.
+    Failure,
+    /// It may be an attack or a limit that is too low.
+    Notice,
+    /// A request that is wrong in itself, or comes at the wrong time.
+    Routine,
+}
+
+impl Reason {
+    fn severity(self) -> Severity {
+        match self {
+            Self::InternalError
+            | Self::Misconfigured
+            | Self::StoreUnavailable
+            | Self::TwilioUnauthorized
+            | Self::TwilioUnknownOutcome
+            | Self::TwilioUnreachable => Severity::Failure,
+            _ => match self.status().as_u16() {
+                400 | 404 | 405 | 409 | 413 | 415 | 416 | 422 | 451 => Severity::Routine,
+                _ => Severity::Notice,
+            },
+        }
+    }
+}
+
 reasons! {
     InvalidJson = 400 "invalid_json", "The request is not a JSON object.";
     MissingTo = 400 "missing_to", "The number to call is missing.";
     InvalidTo = 400 "invalid_to", "The number to call is not a phone number.";
-    InvalidParameter = 400 "invalid_parameter", "A parameter is not what it should be.";
+    InvalidParameter = 400 "invalid_parameter", "A parameter is invalid.";
     InvalidCallSid = 400 "invalid_call_sid", "The callSid is missing or malformed.";
     Unauthorized = 401 "unauthorized", "The token is missing or wrong.";
     OriginNotAllowed = 403 "origin_not_allowed", "This page may not use this service.";
     TokenNotConfigured = 403 "token_not_configured", "This needs a token, and none is configured.";
     InvalidSignature = 403 "invalid_signature", "This request was not signed by Twilio.";
-    DestinationNotAllowed = 403 "destination_not_allowed", "This region is not called.";
-    DestinationPremium = 403 "destination_premium", "Premium numbers are not called.";
-    DestinationBlocked = 403 "destination_blocked", "This number is not called.";
+    DestinationNotAllowed = 403 "destination_not_allowed", "Calls to this region are not allowed.";
+    DestinationPremium = 403 "destination_premium", "Calls to premium numbers are not allowed.";
+    DestinationBlocked = 403 "destination_blocked", "Calls to this number are blocked.";
     DestinationSelf = 403 "destination_self", "This is our own number.";
     CallNotFound = 404 "call_not_found", "There is no such call.";
     RecordingNotFound = 404 "recording_not_found", "There is no recording of this call.";
@@ -76,9 +106,9 @@ reasons! {
     RateLimited = 429 "rate_limited", "Too many calls were placed from here.";
     DestinationCooldown = 429 "destination_cooldown", "This number was called a moment ago.";
     DestinationDailyLimit = 429 "destination_daily_limit", "This number was called too often today.";
-    ConcurrencyLimit = 429 "concurrency_limit", "Too many calls are going on.";
-    DailyLimit = 429 "daily_limit", "No more calls are placed today.";
-    TwilioRateLimited = 429 "twilio_rate_limited", "Twilio has too many requests at once.";
+    ConcurrencyLimit = 429 "concurrency_limit", "Too many calls are in progress.";
+    DailyLimit = 429 "daily_limit", "The daily call limit has been reached.";
+    TwilioRateLimited = 429 "twilio_rate_limited", "Twilio is rate limiting this account.";
     QuietHours = 451 "quiet_hours", "It is too early or too late to call there.";
     InternalError = 500 "internal_error", "Something went wrong on our side.";
     Misconfigured = 500 "misconfigured", "This service is not fully configured.";
@@ -100,6 +130,12 @@ pub struct Refusal {
     message: Cow<'static, str>,
     code: Option<u32>,
     call_id: Option<CallId>,
+    /// For the log alone: the number to call, masked.
+    to: Option<String>,
+    /// For the log alone: whose failure it is, and what happened.
+    cause: Option<(&'static str, String)>,
+    /// Whether a line about it was written where it was decided.
+    is_logged: bool,
     /// Boxed because it is rare and large.
     header: Option<Box<(header::HeaderName, HeaderValue)>>,
 }
@@ -130,6 +166,9 @@ impl Refusal {
             message: message.into(),
             code: None,
             call_id: None,
+            to: None,
+            cause: None,
+            is_logged: false,
             header: None,
         }
     }
@@ -138,7 +177,10 @@ impl Refusal {
     #[must_use]
     pub fn misconfigured(problems: &[Problem]) -> Self {
         let all: Vec<String> = problems.iter().map(ToString::to_string).collect();
-        Self::new(Reason::Misconfigured, format!("Set the environment right: {}.", all.join("; ")))
+        Self::new(
+            Reason::Misconfigured,
+            format!("Fix these environment variables: {}.", all.join("; ")),
+        )
     }
 
     /// Says what is allowed.
@@ -167,6 +209,66 @@ impl Refusal {
     pub fn with_call_id(mut self, call_id: CallId) -> Self {
         self.call_id = Some(call_id);
         self
+    }
+
+    /// Whom the request was to ring, for the log.
+    #[must_use]
+    pub(super) fn about(mut self, to: &E164) -> Self {
+        self.to = Some(to.masked());
+        self
+    }
+
+    /// Whose failure it is, and what happened, for the log.
+    #[must_use]
+    pub(super) fn because(mut self, service: &'static str, why: impl fmt::Display) -> Self {
+        self.cause = Some((service, why.to_string()));
+        self
+    }
+
+    /// A line about it is in the log already.
+    #[must_use]
+    pub(super) fn logged(mut self) -> Self {
+        self.is_logged = true;
+        self
+    }
+
+    /// The answer to a request that is refused, and one line about it in the log.
+    pub(super) fn answer(self, endpoint: &'static str) -> Response<Bytes> {
+        if !self.is_logged {
+            self.log(endpoint);
+        }
+        self.into()
+    }
+
+    fn log(&self, endpoint: &'static str) {
+        let (service, why) = self
+            .cause
+            .as_ref()
+            .map_or(("close-loop", None), |(service, why)| (*service, Some(why.as_str())));
+        let (reason, status) = (self.reason.as_str(), self.reason.status().as_u16());
+        let call_id = self.call_id.as_ref().map(CallId::as_str);
+        // One line in three levels: the level of a line is fixed where it is written.
+        macro_rules! line {
+            ($level:ident) => {
+                $level!(
+                    service,
+                    status,
+                    reason,
+                    endpoint,
+                    why,
+                    code = self.code,
+                    callId = call_id,
+                    to = self.to,
+                    "request refused: {}",
+                    self.error
+                )
+            };
+        }
+        match self.reason.severity() {
+            Severity::Failure => line!(error),
+            Severity::Notice => line!(warn),
+            Severity::Routine => line!(info),
+        }
     }
 
     /// One header more.

@@ -11,10 +11,12 @@ use crate::call::{CallId, CallRef, CallSid, Fact, Observation};
 use crate::store::{Nonce, Record, timely};
 use crate::twilio::status_callback;
 
-use super::access::{Right, allow_origin, permit, preflight};
+use super::access::{Scope, allow_origin, authorize, preflight};
 use super::answer::{empty, json};
 use super::call_json::CallJson;
+use super::callers::admit;
 use super::calls::{call_not_found, lookup, unreadable};
+use super::make_call::admission::free_anonymous_call;
 use super::refusal::{Reason, Refusal};
 use super::webhook::verified;
 use super::{App, Endpoint};
@@ -40,10 +42,16 @@ impl Endpoint for Status {
 
     async fn answer(self, app: &App, request: Request<Bytes>) -> Response<Bytes> {
         let response = match *request.method() {
-            Method::POST => return callback(app, &request).await.unwrap_or_else(Into::into),
-            Method::GET => read(app, &request).await.unwrap_or_else(Into::into),
+            Method::POST => {
+                return callback(app, &request)
+                    .await
+                    .unwrap_or_else(|refusal| refusal.answer(Self::NAME));
+            }
+            Method::GET => {
+                read(app, &request).await.unwrap_or_else(|refusal| refusal.answer(Self::NAME))
+            }
             Method::OPTIONS => preflight(METHODS),
-            _ => Refusal::method_not_allowed(METHODS).into(),
+            _ => Refusal::method_not_allowed(METHODS).answer(Self::NAME),
         };
         allow_origin(&app.settings, request.method(), request.headers(), response)
     }
@@ -74,8 +82,8 @@ pub(super) async fn observe(
     let observed = timely(app.store.observe(call, seen, &delivery, app.clock.now())).await;
     let observed = observed.map_err(|error| {
         let (call_sid, call_id) = names(call);
-        error!(service = "store", %error, callSid = call_sid, callId = call_id, "a callback was not written; Twilio will repeat it");
-        Refusal::new(Reason::StoreUnavailable, "Repeat the callback.")
+        error!(service = "store", status = 503, reason = "store_unavailable", %error, callSid = call_sid, callId = call_id, "a callback was not written; Twilio will repeat it");
+        Refusal::new(Reason::StoreUnavailable, "Repeat the callback.").logged()
     })?;
     if observed.ended_the_call(seen) {
         let (call_sid, call_id) = names(call);
@@ -85,14 +93,20 @@ pub(super) async fn observe(
     // a repeated write cannot tell which was first. Freeing is idempotent, so every end frees.
     let is_end = matches!(&seen.fact, Fact::Status(event) if event.status.is_terminal());
     if is_end && let Some(call_id) = call.call_id().or(observed.before.call_id.as_ref()) {
-        free_slot(app, call_id).await;
+        let intent = observed.before.intent();
+        free_places(app, call_id, intent.is_none_or(|intent| intent.is_anonymous)).await;
     }
     Ok(empty(StatusCode::NO_CONTENT))
 }
 
-/// The call no longer counts as one of those going on. Should this fail, its lease ends by itself.
-async fn free_slot(app: &App, call_id: &CallId) {
-    if let Err(error) = timely(app.store.free_slot(call_id)).await {
+/// The call no longer counts as one of those in progress. Should this fail, its leases end by
+/// themselves.
+async fn free_places(app: &App, call_id: &CallId, may_be_anonymous: bool) {
+    let mut failed = timely(app.store.free_slot(call_id)).await.err();
+    if may_be_anonymous {
+        failed = failed.or(free_anonymous_call(app, call_id).await.err());
+    }
+    if let Some(error) = failed {
         warn!(service = "store", %error, callId = %call_id, "a slot was not freed; its lease will end");
     }
 }
@@ -103,10 +117,11 @@ fn names(call: &CallRef) -> (Option<&str>, Option<&str>) {
 
 async fn read(app: &App, request: &Request<Bytes>) -> Result<Response<Bytes>, Refusal> {
     let by = lookup(request);
-    let right = if matches!(by, Ok(None)) { Right::ReadAll } else { Right::ReadOne };
-    let permitted = permit(&app.settings, request.headers(), right)?;
+    let scope = if matches!(by, Ok(None)) { Scope::ReadAll } else { Scope::ReadOne };
+    let caller = authorize(&app.settings, request.headers(), scope)?;
+    admit(app, &caller, request)?;
     let now = app.clock.now();
-    let show = |record: &Record| CallJson::new(&record.fold(), now, permitted.with_token);
+    let show = |record: &Record| CallJson::new(&record.fold(), now, caller.has_token());
     match by? {
         Some(by) => {
             let record =

@@ -7,8 +7,6 @@
 //! instance answers what it was told last. Failures are told the same way, so that a page which polls
 //! never meets a row of 5xx.
 
-use std::collections::VecDeque;
-use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -25,9 +23,11 @@ use crate::elevenlabs::{
 use crate::settings::ElevenLabs;
 use crate::store::{Nonce, Taken, Window, timely};
 
-use super::access::{Right, allow_origin, permit, preflight};
+use super::access::{Scope, allow_origin, authorize, preflight};
 use super::answer::json;
+use super::callers::admit;
 use super::calls::{call_not_found, lookup, unreadable};
+use super::recent::Recent;
 use super::refusal::{Reason, Refusal};
 use super::{App, Endpoint};
 
@@ -82,9 +82,11 @@ impl Endpoint for GetTranscript {
 
     async fn answer(self, app: &App, request: Request<Bytes>) -> Response<Bytes> {
         let response = match *request.method() {
-            Method::GET => read(app, &request).await.unwrap_or_else(Into::into),
+            Method::GET => {
+                read(app, &request).await.unwrap_or_else(|refusal| refusal.answer(Self::NAME))
+            }
             Method::OPTIONS => preflight(METHODS),
-            _ => Refusal::method_not_allowed(METHODS).into(),
+            _ => Refusal::method_not_allowed(METHODS).answer(Self::NAME),
         };
         allow_origin(&app.settings, request.method(), request.headers(), response)
     }
@@ -95,7 +97,8 @@ impl Endpoint for GetTranscript {
 }
 
 async fn read(app: &App, request: &Request<Bytes>) -> Result<Response<Bytes>, Refusal> {
-    permit(&app.settings, request.headers(), Right::ReadTranscript)?;
+    let caller = authorize(&app.settings, request.headers(), Scope::ReadTranscript)?;
+    admit(app, &caller, request)?;
     let which = "Send callSid or callId.";
     let by = lookup(request)?.ok_or_else(|| Refusal::new(Reason::InvalidParameter, which))?;
     let now = app.clock.now();
@@ -140,7 +143,7 @@ impl Following<'_> {
         let mut free_at = None;
         loop {
             let now = self.app.clock.now();
-            let told = self.app.transcripts.recall(self.call_sid);
+            let told = self.app.transcripts.0.recall(self.call_sid);
             if let Some(told) = &told
                 && (told.is_final || now < told.at.plus(SPACING))
             {
@@ -190,7 +193,7 @@ impl Following<'_> {
                 (Told { at: now, is_final: false, body }, true)
             }
         };
-        self.app.transcripts.remember(self.call_sid, told.clone());
+        self.app.transcripts.0.remember(self.call_sid, told.clone());
         if is_stale { stale(self.again(&told)) } else { self.again(&told) }
     }
 
@@ -279,22 +282,11 @@ struct Told {
     body: Bytes,
 }
 
-/// What this process was told last about each call, newest at the back.
-#[derive(Default)]
-pub(crate) struct Transcripts(Mutex<VecDeque<(CallSid, Told)>>);
+/// What this process was told last about each call.
+pub(crate) struct Transcripts(Recent<CallSid, Told>);
 
-impl Transcripts {
-    fn recall(&self, call_sid: &CallSid) -> Option<Told> {
-        let all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        all.iter().find(|(known, _)| known == call_sid).map(|(_, told)| told.clone())
-    }
-
-    fn remember(&self, call_sid: &CallSid, told: Told) {
-        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        all.retain(|(known, _)| known != call_sid);
-        if all.len() == REMEMBERED {
-            all.pop_front();
-        }
-        all.push_back((call_sid.clone(), told));
+impl Default for Transcripts {
+    fn default() -> Self {
+        Self(Recent::new(REMEMBERED))
     }
 }

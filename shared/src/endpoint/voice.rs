@@ -36,7 +36,7 @@ impl Endpoint for Voice {
 
     async fn answer(self, app: &App, request: Request<Bytes>) -> Response<Bytes> {
         if request.method() != Method::POST {
-            return Refusal::method_not_allowed("POST").into();
+            return Refusal::method_not_allowed("POST").answer(Self::NAME);
         }
         let time = Time::start(app.settings.voice.budget);
         let webhook = match super::webhook::verified::<Self>(&app.settings, &request) {
@@ -50,7 +50,7 @@ impl Endpoint for Voice {
                 );
                 return twiml(apology(app, Apology::Configuration));
             }
-            Err(refusal) => return refusal.into(),
+            Err(refusal) => return refusal.answer(Self::NAME),
         };
         match VoiceRequest::parse(&webhook.form, webhook.call_id) {
             Ok(voice) => twiml(answer(app, &voice, time).await),

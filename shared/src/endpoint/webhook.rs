@@ -49,7 +49,8 @@ pub(super) fn verified<E: Endpoint>(
             Err(Refusal::new(
                 Reason::InvalidSignature,
                 "Check that NEXT_PUBLIC_APP_URL is exactly the address Twilio calls, and TWILIO_AUTH_TOKEN its account's token.",
-            ))
+            )
+            .logged())
         }
     }
 }
@@ -91,6 +92,7 @@ fn log_refusal<E: Endpoint>(
     warn!(
         service = "twilio",
         status = 403,
+        reason = Reason::InvalidSignature.as_str(),
         endpoint = E::NAME,
         %error,
         // Without the user info.

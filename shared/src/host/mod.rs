@@ -5,7 +5,6 @@ pub mod client;
 #[cfg(feature = "lambda")]
 pub mod lambda;
 mod log;
-mod platform;
 mod start;
 #[cfg(feature = "vercel")]
 mod vercel;
@@ -18,11 +17,11 @@ use http::{Request, Response};
 pub use log::{json_log, silence_panics};
 pub use start::{app, open_store};
 
+#[cfg(any(feature = "lambda", feature = "vercel"))]
+use crate::settings::Platform;
 use crate::settings::Variables;
 
 use crate::endpoint::{App, Endpoint};
-
-use platform::Platform;
 
 /// Why a process could not start or stopped.
 pub type Error = Box<dyn std::error::Error + Send + Sync>;
@@ -54,12 +53,12 @@ pub fn main<E: Endpoint>(endpoint: E) -> Result<(), Error> {
 }
 
 async fn run<E: Endpoint>(endpoint: E, app: Arc<App>) -> Result<(), Error> {
-    match Platform::detect(&ProcessVariables) {
+    match app.settings.platform {
         #[cfg(feature = "lambda")]
         Platform::Lambda => lambda::run(endpoint, app).await,
         // Without a platform this is plain HTTP on 127.0.0.1:$VERCEL_DEV_PORT, or 3000.
         #[cfg(feature = "vercel")]
-        platform @ (Platform::Bare | Platform::Vercel) => {
+        platform @ (Platform::Bare | Platform::Vercel { .. }) => {
             vercel::run(endpoint, app, platform).await
         }
         #[allow(unreachable_patterns, reason = "unreachable where both are carried")]

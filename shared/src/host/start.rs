@@ -7,9 +7,7 @@ use tracing::{error, warn};
 use crate::endpoint::App;
 use crate::net;
 use crate::ports::System;
-#[cfg(any(feature = "dynamodb", feature = "redis", feature = "sqlite"))]
-use crate::settings::StoreUrl;
-use crate::settings::{Connect, Settings, Token, Variables};
+use crate::settings::{Connect, Settings, StoreUrl, Variables};
 use crate::store::{Absent, Store};
 
 use super::Error;
@@ -67,9 +65,15 @@ fn announce(settings: &Settings) {
             "ELEVENLABS_CONNECT=signed-url: Twilio drops the query of a Stream url and with it the signature, so live calls end after a second with error 31921; use register-call"
         );
     }
-    if settings.host.is_deployed() && matches!(settings.access.token, Token::Unset) {
+    if settings.platform.is_deployed() && settings.access.allow_anonymous {
         warn!(
-            "MAKE_CALL_TOKEN is not set: the Origin check stops other sites, not a person with curl, so only the limits bound the bill"
+            "ALLOW_ANONYMOUS_DIALLING is on: the Origin check stops other sites, not a person with curl, so only the limits bound the bill"
+        );
+    }
+    if settings.store.as_ref().is_some_and(StoreUrl::is_exposed) {
+        warn!(
+            service = "store",
+            "the store's password and every call travel unencrypted: use rediss:// where the provider has it"
         );
     }
 }

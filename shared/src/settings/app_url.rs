@@ -21,6 +21,9 @@ impl AppUrl {
     pub fn parse(text: &str) -> Result<Self, String> {
         let base = text.trim().trim_end_matches('/');
         let url = http_url(base)?;
+        if url.path().contains("/api/") {
+            return Err("must be the base alone, without the path of an endpoint".to_owned());
+        }
         Ok(Self { base: base.to_owned(), origin: Origin::of(&url) })
     }
 
@@ -51,6 +54,9 @@ pub struct Origin(String);
 impl Origin {
     /// Parses `https://host[:port]`.
     pub fn parse(text: &str) -> Result<Self, String> {
+        if text.contains('*') {
+            return Err("must name each origin: a browser's origin is compared whole".to_owned());
+        }
         let url = http_url(text)?;
         if url.path() == "/" { Ok(Self::of(&url)) } else { Err(ORIGIN.to_owned()) }
     }
@@ -80,6 +86,13 @@ impl BaseUrl {
         }
         if !url.username().is_empty() || url.password().is_some() {
             return Err("must not hold a user and password".to_owned());
+        }
+        // The first step of every path at Twilio and at ElevenLabs, which we add.
+        let mut steps = url.path_segments().into_iter().flatten();
+        if steps.any(|step| matches!(step, "2010-04-01" | "v1")) {
+            return Err(
+                "must be the base alone, without the version and what follows it".to_owned()
+            );
         }
         Ok(Self(base.to_owned()))
     }
@@ -119,7 +132,7 @@ fn literal_ip(url: &Url) -> Option<IpAddr> {
     Some(ip.to_canonical())
 }
 
-fn is_local(url: &Url) -> bool {
+pub(super) fn is_local(url: &Url) -> bool {
     let name = url.host_str().unwrap_or_default().trim_end_matches('.');
     let is_localhost = name == "localhost" || name.ends_with(".localhost");
     literal_ip(url).map_or(is_localhost, |ip| ip.is_loopback())

@@ -2,7 +2,7 @@
 //! nothing and name its own region (`stores.md` 8).
 
 use super::env::Env;
-use super::{BaseUrl, Host, Secret};
+use super::{BaseUrl, Platform, Secret};
 
 /// A DynamoDB table and who reads and writes it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -32,7 +32,7 @@ pub struct AwsIdentity {
 const OWN: [&str; 3] =
     ["CLOSE_LOOP_AWS_ACCESS_KEY_ID", "CLOSE_LOOP_AWS_SECRET_ACCESS_KEY", "CLOSE_LOOP_AWS_REGION"];
 
-pub(super) fn dynamodb(env: &mut Env<'_>, table: &str, host: Host) -> Option<DynamoDbUrl> {
+pub(super) fn dynamodb(env: &mut Env<'_>, table: &str, platform: Platform) -> Option<DynamoDbUrl> {
     let (table, arn_region) = match table_name(table) {
         Ok(named) => named,
         Err(what) => {
@@ -41,7 +41,8 @@ pub(super) fn dynamodb(env: &mut Env<'_>, table: &str, host: Host) -> Option<Dyn
         }
     };
     let endpoint = env.optional("AWS_ENDPOINT_URL_DYNAMODB", BaseUrl::parse);
-    let uses_own = host == Host::Vercel || OWN.iter().any(|name| env.get(name).is_some());
+    let uses_own = platform == Platform::Vercel { deployed: true }
+        || OWN.iter().any(|name| env.get(name).is_some());
     let (id, secret, region) = if uses_own {
         (OWN[0], OWN[1], OWN[2])
     } else {

@@ -48,9 +48,16 @@ impl<'a> Env<'a> {
         Self { variables, problems: BTreeMap::new() }
     }
 
-    /// A variable that is set to something; empty counts as unset, as hosts' forms leave it so.
+    /// A variable that is set to something, without the white space around it: a trailing newline is
+    /// invisible in a host's form. Empty counts as unset, as such forms leave it so.
     pub(super) fn get(&self, name: &str) -> Option<String> {
-        self.variables.get(name).filter(|value| !value.trim().is_empty())
+        let value = self.variables.get(name)?;
+        Some(value.trim().to_owned()).filter(|value| !value.is_empty())
+    }
+
+    /// Whether a variable is set, to nothing.
+    pub(super) fn is_blank(&self, name: &str) -> bool {
+        self.variables.get(name).is_some_and(|value| value.trim().is_empty())
     }
 
     /// Every name that is set to something.
@@ -75,7 +82,16 @@ impl<'a> Env<'a> {
         name: &str,
         parse: impl FnOnce(&str) -> Result<T, String>,
     ) -> Option<T> {
-        match parse(&self.get(name)?) {
+        let value = self.get(name)?;
+        // A shell takes them away, a host's form keeps them as part of the value.
+        let is_quoted =
+            |quote| value.len() > 1 && value.starts_with(quote) && value.ends_with(quote);
+        let parsed = if ['"', '\''].into_iter().any(is_quoted) {
+            Err("is in quotes: leave them out".to_owned())
+        } else {
+            parse(&value)
+        };
+        match parsed {
             Ok(value) => Some(value),
             Err(what) => {
                 self.problem(name, what);
@@ -98,7 +114,7 @@ impl<'a> Env<'a> {
     /// A whole number with a default; out of range is a problem, and the default stands meanwhile.
     pub(super) fn number(&mut self, name: &str, default: u32, range: RangeInclusive<u32>) -> u32 {
         let parse = |text: &str| {
-            let number = text.trim().parse().ok().filter(|number| range.contains(number));
+            let number = text.parse().ok().filter(|number| range.contains(number));
             let (low, high) = (range.start(), range.end());
             number.ok_or(format!("must be a whole number from {low} to {high}"))
         };
@@ -108,7 +124,7 @@ impl<'a> Env<'a> {
     /// `true 1 yes on` or `false 0 no off`, in any case. Anything else is a problem, and reads as the
     /// default meanwhile.
     pub(super) fn flag(&mut self, name: &str, default: bool) -> bool {
-        let parse = |text: &str| match text.trim().to_ascii_lowercase().as_str() {
+        let parse = |text: &str| match text.to_ascii_lowercase().as_str() {
             "true" | "1" | "yes" | "on" => Ok(true),
             "false" | "0" | "no" | "off" => Ok(false),
             _ => Err("must be true or false".to_owned()),

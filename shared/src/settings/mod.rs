@@ -3,26 +3,28 @@
 //! Nothing is missing twice: every problem of every variable is collected, so that one answer names
 //! them all. A name is shown, a value never.
 
+mod access;
 mod app_url;
 mod aws;
 mod destinations;
 mod dialling;
 mod elevenlabs;
 mod env;
-mod host;
 mod limits;
+mod platform;
 mod secret;
 mod store_url;
 mod twilio;
 mod voice;
 
+pub use access::{Access, Anonymous, Token};
 pub use app_url::{AppUrl, BaseUrl, Origin};
 pub use destinations::Destinations;
 pub use dialling::{Calling, CampaignVariable};
 pub use elevenlabs::{Connect, ElevenLabs};
 pub use env::{Problem, Variables};
-pub use host::Host;
 pub use limits::CallLimits;
+pub use platform::Platform;
 pub use secret::Secret;
 pub use store_url::{AwsIdentity, DynamoDbUrl, StoreUrl};
 pub use voice::{Apologies, Apology, Voice};
@@ -35,8 +37,8 @@ use env::Env;
 /// Everything the functions are told from outside.
 #[derive(Debug)]
 pub struct Settings {
-    /// Which host we run on.
-    pub host: Host,
+    /// What runs us.
+    pub platform: Platform,
     /// The public base of the webhooks.
     pub app_url: Option<AppUrl>,
     /// Checks webhooks; none without an auth token.
@@ -63,28 +65,6 @@ pub struct Settings {
     pub problems: Vec<Problem>,
 }
 
-/// Who may dial and read.
-#[derive(Debug)]
-pub struct Access {
-    /// `MAKE_CALL_TOKEN`.
-    pub token: Token,
-    /// `ALLOWED_ORIGINS`, beyond the app URL's own.
-    pub allowed_origins: Vec<Origin>,
-    /// `TRANSCRIPTS_FOR_PAGES`: a caller that may dial may read a transcript, without the token.
-    pub transcripts_for_pages: bool,
-}
-
-/// Whether a token guards dialling and reading.
-#[derive(Debug)]
-pub enum Token {
-    /// Set to something that is no token. Nobody gets in: an open door would be the worse mistake.
-    Malformed,
-    /// Every request must show this one.
-    Set(Secret),
-    /// Not set: the origin decides.
-    Unset,
-}
-
 /// What a dial needs, all of it there.
 #[derive(Clone, Copy, Debug)]
 pub struct DialSettings<'a> {
@@ -100,33 +80,26 @@ impl Settings {
     /// Reads them through `variables`.
     pub fn parse(variables: &dyn Variables) -> Self {
         let mut env = Env::new(variables);
-        let host = Host::detect(&env);
+        let platform = Platform::detect(variables);
         let twilio = twilio::account(&mut env);
         let app_url = app_url::app_url(&mut env);
-        let access = Access {
-            token: match env.optional("MAKE_CALL_TOKEN", secret::token) {
-                Some(token) => Token::Set(token),
-                None if env.get("MAKE_CALL_TOKEN").is_some() => Token::Malformed,
-                None => Token::Unset,
-            },
-            allowed_origins: env.list("ALLOWED_ORIGINS", Origin::parse),
-            transcripts_for_pages: env.flag("TRANSCRIPTS_FOR_PAGES", false),
-        };
+        let access = access::access(&mut env, platform);
         let elevenlabs = elevenlabs::elevenlabs(&mut env);
         let calling = dialling::calling(&mut env, elevenlabs.as_ref().map(|agent| agent.connect));
         Self {
             app_url,
             verifier: twilio::verifier(&mut env),
             phone_number: env.required("TWILIO_PHONE_NUMBER", |text| {
-                E164::parse(text)
-                    .map_err(|_| "must be a phone number such as +12125550100".to_owned())
+                E164::parse(text).map_err(|wrong| {
+                    format!("must be a phone number such as +12125550100: {wrong}")
+                })
             }),
             elevenlabs,
-            store: store_url::store(&mut env, host),
+            store: store_url::store(&mut env, platform),
             voice: voice::voice(&mut env),
-            destinations: destinations::destinations(&mut env),
+            destinations: destinations::destinations(&mut env, twilio.as_ref()),
             limits: limits::limits(&mut env),
-            host,
+            platform,
             twilio,
             access,
             calling,

@@ -7,12 +7,14 @@ use std::fmt;
 pub struct Secret(String);
 
 impl Secret {
-    /// Refuses what a secret cannot hold: an empty text, spaces and line breaks that slipped in.
+    /// Refuses what a secret cannot hold, and what stands in an example in its place.
     pub fn parse(text: &str) -> Result<Self, String> {
-        if !text.is_empty() && text.bytes().all(|b| b.is_ascii_graphic()) {
-            Ok(Self(text.to_owned()))
-        } else {
+        if text.is_empty() || !text.bytes().all(|b| b.is_ascii_graphic()) {
             Err("must be visible ASCII without spaces".to_owned())
+        } else if is_placeholder(text) {
+            Err("is an example's placeholder: put the real value in".to_owned())
+        } else {
+            Ok(Self(text.to_owned()))
         }
     }
 
@@ -29,10 +31,18 @@ impl fmt::Debug for Secret {
     }
 }
 
-/// `MAKE_CALL_TOKEN`: long enough not to be guessed.
-pub(super) fn token(text: &str) -> Result<Secret, String> {
-    if text.len() < 16 {
-        return Err("must have at least 16 characters".to_owned());
-    }
-    Secret::parse(text)
+/// `your_auth_token`, `<token>`, `xxxxxxxx`, `changeme`, `...`.
+fn is_placeholder(text: &str) -> bool {
+    let plain = text.to_ascii_lowercase().replace(['-', '_'], "");
+    let is_one_letter =
+        plain.len() > 3 && plain.bytes().all(|b| plain.as_bytes().first() == Some(&b));
+    is_one_letter
+        || (text.starts_with('<') && text.ends_with('>'))
+        || ["changeme", "placeholder", "replaceme", "..."].iter().any(|word| plain.contains(word))
+        || ["your", "my"].iter().any(|owner| {
+            let what = plain.strip_prefix(owner).unwrap_or_default();
+            ["api", "auth", "key", "secret", "token", "twilio", "elevenlabs"]
+                .iter()
+                .any(|word| what.starts_with(word))
+        })
 }

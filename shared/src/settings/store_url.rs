@@ -5,8 +5,11 @@
 
 use std::path::PathBuf;
 
+use reqwest::Url;
+
+use super::app_url::is_local;
 use super::env::Env;
-use super::{BaseUrl, Host, Secret, aws};
+use super::{BaseUrl, Platform, Secret, aws};
 
 pub use super::aws::{AwsIdentity, DynamoDbUrl};
 
@@ -28,6 +31,16 @@ pub enum StoreUrl {
     Sqlite(PathBuf),
 }
 
+impl StoreUrl {
+    /// Whether a password travels unencrypted to another machine.
+    #[must_use]
+    pub fn is_exposed(&self) -> bool {
+        let Self::Redis(url) = self else { return false };
+        let url = Url::parse(url.reveal()).ok();
+        url.is_some_and(|url| url.scheme() == "redis" && !is_local(&url))
+    }
+}
+
 /// The embedded store of a developer's machine, relative to the working directory.
 const LOCAL_FILE: &str = ".close-loop/calls.sqlite";
 
@@ -37,9 +50,9 @@ const REST_PAIRS: [(&str, &str); 2] = [
     ("UPSTASH_REDIS_REST_URL", "UPSTASH_REDIS_REST_TOKEN"),
 ];
 
-pub(super) fn store(env: &mut Env<'_>, host: Host) -> Option<StoreUrl> {
+pub(super) fn store(env: &mut Env<'_>, platform: Platform) -> Option<StoreUrl> {
     if let Some(text) = env.get("STORE_URL") {
-        return explicit(env, &text, host);
+        return explicit(env, &text, platform);
     }
     for (url, token) in REST_PAIRS {
         match (env.get(url).is_some(), env.get(token).is_some()) {
@@ -59,12 +72,12 @@ pub(super) fn store(env: &mut Env<'_>, host: Host) -> Option<StoreUrl> {
             return env.optional(name, redis_url);
         }
     }
-    nothing_named(env, host)
+    nothing_named(env, platform)
 }
 
-fn explicit(env: &mut Env<'_>, text: &str, host: Host) -> Option<StoreUrl> {
+fn explicit(env: &mut Env<'_>, text: &str, platform: Platform) -> Option<StoreUrl> {
     if let Some(table) = text.strip_prefix("dynamodb:") {
-        return aws::dynamodb(env, table, host).map(StoreUrl::DynamoDb);
+        return aws::dynamodb(env, table, platform).map(StoreUrl::DynamoDb);
     }
     if text.starts_with("https://") || text.starts_with("http://") {
         return rest_pair(env, "STORE_URL", "KV_REST_API_TOKEN");
@@ -105,8 +118,8 @@ fn sqlite_url(text: &str) -> Result<StoreUrl, String> {
 }
 
 /// Nothing is set. Marketplaces let people choose a prefix, so what looks like ours is pointed out.
-fn nothing_named(env: &mut Env<'_>, host: Host) -> Option<StoreUrl> {
-    if !host.is_deployed() && cfg!(feature = "sqlite") {
+fn nothing_named(env: &mut Env<'_>, platform: Platform) -> Option<StoreUrl> {
+    if !platform.is_deployed() && cfg!(feature = "sqlite") {
         return Some(StoreUrl::Sqlite(PathBuf::from(LOCAL_FILE)));
     }
     let known = ["KV_REST_API_URL", "KV_REST_API_TOKEN", "REDIS_URL", "KV_URL"];

@@ -111,10 +111,10 @@ fn each_missing_variable_alone_stops_every_dial() {
 #[test]
 fn each_malformed_variable_is_named() {
     let sid = format!("AC{}", "a".repeat(31));
-    assert_refused("TWILIO_ACCOUNT_SID", &["AC1", &sid, &format!("{sid}g"), &format!("{sid}a ")]);
-    assert_refused("TWILIO_AUTH_TOKEN", &["two words", "token\n", "tökén"]);
-    assert_refused("TWILIO_PHONE_NUMBER", &["12125550100", "+1 212 555 0100", "+0212555010", "me"]);
-    assert_refused("ELEVENLABS_API_KEY", &["a key", "key\t"]);
+    assert_refused("TWILIO_ACCOUNT_SID", &["AC1", &sid, &format!("{sid}g")]);
+    assert_refused("TWILIO_AUTH_TOKEN", &["two words", "tökén"]);
+    assert_refused("TWILIO_PHONE_NUMBER", &["12125550100", "+112125550100", "+0212555010", "me"]);
+    assert_refused("ELEVENLABS_API_KEY", &["a key"]);
     assert_refused("ELEVENLABS_AGENT_ID", &["an agent"]);
     assert_refused("ELEVENLABS_CONNECT", &["signed_url", "REGISTER-CALL"]);
     assert_refused("STORE_URL", &["sqlite:", "mysql://x.example", "calls.sqlite"]);
@@ -264,11 +264,17 @@ fn a_second_auth_token_checks_webhooks_too() {
 #[test]
 fn what_is_set_but_no_token_opens_nothing() {
     let token = |value: &str| parse(&with(&[("MAKE_CALL_TOKEN", value)])).access.token;
-    assert!(matches!(token(""), Token::Unset));
-    assert!(
-        matches!(token("sixteen-letters!"), Token::Set(token) if token.reveal() == "sixteen-letters!")
-    );
-    for bad in ["fifteen-letters", "x", "long enough but with spaces", "long-enough-but-\u{fc}"] {
+    assert!(matches!(parse(&good()).access.token, Token::Unset));
+    assert!(matches!(token("sixteen-letters!"), Token::Set(all) if all.len() == 1));
+    let both = [
+        ("MAKE_CALL_TOKEN", "sixteen-letters!"),
+        ("MAKE_CALL_TOKEN_SECONDARY", "sixteen-letters?"),
+    ];
+    assert!(matches!(parse(&with(&both)).access.token, Token::Set(all) if all.len() == 2));
+    assert_eq!(problems(&with(&both[1..])), ["MAKE_CALL_TOKEN"]);
+    for bad in
+        ["", "  ", "fifteen-letters", "x", "long enough but with spaces", "long-enough-but-\u{fc}"]
+    {
         assert!(matches!(token(bad), Token::Malformed), "{bad}");
         assert_refused("MAKE_CALL_TOKEN", &[bad]);
     }
@@ -326,20 +332,83 @@ fn the_voice_of_apologies_is_a_name() {
 }
 
 #[test]
-fn the_host_is_told_by_its_environment() {
-    let (vercel, dev, lambda) = ("VERCEL", "VERCEL_DEV", "AWS_LAMBDA_RUNTIME_API");
-    let table: [(&[&'static str], Host); 6] = [
-        (&[], Host::Local),
-        (&[vercel], Host::Vercel),
-        (&[vercel, lambda], Host::Vercel),
-        (&[lambda], Host::Lambda),
-        (&[dev], Host::Local),
-        (&[vercel, dev], Host::Local),
-    ];
-    for (set, host) in table {
-        let vars = with(&set.iter().map(|name| (*name, "1")).collect::<Vec<_>>());
-        assert_eq!(parse(&vars).host, host, "{set:?}");
-        assert_eq!(host.is_deployed(), host != Host::Local);
+fn anonymous_dialling_is_off_where_strangers_can_reach_it_unless_the_setting_says_otherwise() {
+    let lambda = ("AWS_LAMBDA_RUNTIME_API", "127.0.0.1:9001");
+    let vercel = ("VERCEL_IPC_PATH", "/tmp/ipc");
+    let allowed = |changes: &[(&'static str, &str)]| parse(&with(changes)).access.allow_anonymous;
+    assert!(allowed(&[]) && !allowed(&[lambda]) && !allowed(&[vercel]));
+    assert!(allowed(&[lambda, ("ALLOW_ANONYMOUS_DIALLING", "true")]));
+    assert!(!allowed(&[("ALLOW_ANONYMOUS_DIALLING", "false")]));
+}
+
+#[test]
+fn callers_without_the_token_have_a_share_of_the_whole() {
+    let share = |changes: &[(&'static str, &str)]| parse(&with(changes)).access.anonymous;
+    let defaults = Anonymous {
+        max_per_day: 50,
+        max_concurrent: 3,
+        time_limit_seconds: 300,
+        variables: Vec::new(),
+    };
+    assert_eq!(share(&[]), defaults);
+    assert_eq!(share(&[("ANONYMOUS_VARIABLES", "a, b")]).variables, ["a", "b"]);
+    assert_refused("ANONYMOUS_VARIABLES", &["secret__key", "call_id", "a,system__x"]);
+    assert_refused("ANONYMOUS_MAX_PER_DAY", &["0", "many"]);
+}
+
+#[test]
+fn values_are_taken_without_the_white_space_around_them_and_never_with_quotes() {
+    let settings = parse(&with(&[
+        ("TWILIO_AUTH_TOKEN", " secret-auth-token\n"),
+        ("TWILIO_ACCOUNT_SID", &format!("AC{}\r\n", "a".repeat(32))),
+        ("NEXT_PUBLIC_APP_URL", "https://app.example/ \n"),
+        ("MAKE_CALL_TOKEN", "\tsixteen-letters!\n"),
+    ]));
+    assert_eq!(settings.problems, []);
+    assert!(
+        matches!(&settings.access.token, Token::Set(all) if all[0].reveal() == "sixteen-letters!")
+    );
+    for name in ["TWILIO_AUTH_TOKEN", "ELEVENLABS_API_KEY", "MAKE_CALL_TOKEN", "CALL_MAX_PER_DAY"] {
+        for quoted in ["\"1234567890123456\"", "'1234567890123456'"] {
+            let settings = parse(&with(&[(name, quoted)]));
+            assert!(
+                settings.problems.iter().any(|it| it.name == name && it.what.contains("quotes"))
+            );
+        }
+    }
+}
+
+#[test]
+fn what_can_never_work_is_refused_with_its_true_reason() {
+    for (name, value, reason) in [
+        ("NEXT_PUBLIC_APP_URL", "https://app.example/api/twilio/voice", "path of an endpoint"),
+        ("NEXT_PUBLIC_APP_URL", "https://app.example/api/twilio", "path of an endpoint"),
+        ("TWILIO_API_URL", "https://api.twilio.com/2010-04-01", "base alone"),
+        ("ELEVENLABS_API_URL", "https://api.elevenlabs.io/v1", "base alone"),
+        ("ELEVENLABS_API_URL", "https://api.elevenlabs.io/v1/convai", "base alone"),
+        ("ALLOWED_ORIGINS", "https://*.vercel.app", "each origin"),
+        ("TWILIO_AUTH_TOKEN", "your_auth_token", "placeholder"),
+        ("TWILIO_AUTH_TOKEN", "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx", "placeholder"),
+        ("ELEVENLABS_API_KEY", "<your-api-key>", "placeholder"),
+        ("ELEVENLABS_API_KEY", "your-elevenlabs-api-key", "placeholder"),
+        ("ELEVENLABS_AGENT_ID", "YOUR_AGENT_TOKEN_CHANGEME", "placeholder"),
+        ("MAKE_CALL_TOKEN", "change-me-change-me", "placeholder"),
+    ] {
+        let settings = parse(&with(&[(name, value)]));
+        let [problem] = settings.problems.as_slice() else { panic!("{name}={value}") };
+        assert_eq!(problem.name, name);
+        assert!(problem.what.contains(reason), "{name}={value}: {problem}");
+    }
+}
+
+#[test]
+fn a_password_that_would_travel_unencrypted_to_another_machine_is_noticed() {
+    let exposed = |url| parse(&with(&[("STORE_URL", url)])).store.unwrap().is_exposed();
+    assert!(exposed("redis://default:pw@redis.example:6379"));
+    for url in
+        ["rediss://default:pw@redis.example", "redis://127.0.0.1:6379", "redis://localhost/1"]
+    {
+        assert!(!exposed(url), "{url}");
     }
 }
 

@@ -66,6 +66,10 @@ impl Keys for Absent {
         self.fail()
     }
 
+    fn find_key<'a>(&'a self, _: &'a str, _: Timestamp) -> StoreFuture<'a, Option<KeyRow>> {
+        self.fail()
+    }
+
     fn doubt_key<'a>(&'a self, _: &'a KeyClaim, _: Timestamp) -> StoreFuture<'a, ()> {
         self.fail()
     }
@@ -104,13 +108,17 @@ impl Limits for Absent {
         self.fail()
     }
 
-    fn count<'a>(
+    fn take_day<'a>(
         &'a self,
         _: &'a str,
         _: u32,
-        _: Timestamp,
+        _: &'a Nonce,
         _: Timestamp,
     ) -> StoreFuture<'a, Taken> {
+        self.fail()
+    }
+
+    fn give_day_back<'a>(&'a self, _: &'a str, _: &'a Nonce, _: Timestamp) -> StoreFuture<'a, ()> {
         self.fail()
     }
 }

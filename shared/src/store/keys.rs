@@ -41,8 +41,11 @@ pub struct KeyRow {
 pub enum KeyState {
     /// The key is ours: dial.
     Claimed,
-    /// Somebody is dialling with it right now.
-    InFlight,
+    /// Another request is dialling with it right now.
+    InFlight {
+        /// By which the call can be followed.
+        call_id: CallId,
+    },
     /// It was used for a different request.
     Reused,
     /// The dial's outcome is not known: never dial again under this key.
@@ -65,6 +68,9 @@ pub trait Keys: Send + Sync {
     /// now: ours or an earlier one. The same owner again finds its own claim.
     fn claim_key<'a>(&'a self, claim: &'a KeyClaim, now: Timestamp) -> StoreFuture<'a, KeyRow>;
 
+    /// The row of a key, if a claim is there that has not expired. Writes nothing.
+    fn find_key<'a>(&'a self, key: &'a str, now: Timestamp) -> StoreFuture<'a, Option<KeyRow>>;
+
     /// Remembers that the outcome is not known. Only the owner's claim is touched.
     fn doubt_key<'a>(&'a self, claim: &'a KeyClaim, now: Timestamp) -> StoreFuture<'a, ()>;
 
@@ -72,37 +78,52 @@ pub trait Keys: Send + Sync {
     fn release_key<'a>(&'a self, claim: &'a KeyClaim) -> StoreFuture<'a, ()>;
 }
 
-impl KeyRow {
-    /// What a request with this claim may do, as far as the row alone tells. `None`: whether the
-    /// call was named must be asked of the call's own record.
-    fn state(&self, claim: &KeyClaim) -> Option<KeyState> {
-        if self.claim.owner == claim.owner && self.claim.call_id == claim.call_id {
-            Some(KeyState::Claimed)
-        } else if self.claim.fingerprint != claim.fingerprint {
-            Some(KeyState::Reused)
-        } else {
-            None
-        }
-    }
-}
-
-/// Claims a key and tells what the request may do. A dial is complete once its call has a name,
-/// whether Twilio's answer or the first callback brought it; no row has to be healed for that.
+/// Claims a key and tells what the request may do.
 pub async fn claim<S: Keys + Calls + ?Sized>(
     store: &S,
     claim: &KeyClaim,
     now: Timestamp,
 ) -> Result<KeyState, StoreError> {
     let row = store.claim_key(claim, now).await?;
-    if let Some(state) = row.state(claim) {
-        return Ok(state);
+    if row.claim.owner == claim.owner && row.claim.call_id == claim.call_id {
+        return Ok(KeyState::Claimed);
+    }
+    state(store, row, &claim.fingerprint, now).await
+}
+
+/// What a request with this key and fingerprint is told that claims nothing; `None` if no request has
+/// claimed the key.
+pub async fn find<S: Keys + Calls + ?Sized>(
+    store: &S,
+    key: &str,
+    fingerprint: &str,
+    now: Timestamp,
+) -> Result<Option<KeyState>, StoreError> {
+    match store.find_key(key, now).await? {
+        Some(row) => state(store, row, fingerprint, now).await.map(Some),
+        None => Ok(None),
+    }
+}
+
+/// What another request's claim means. A dial is complete once its call has a name, whether Twilio's
+/// answer or the first callback brought it; no row has to be repaired for that.
+async fn state<S: Calls + ?Sized>(
+    store: &S,
+    row: KeyRow,
+    fingerprint: &str,
+    now: Timestamp,
+) -> Result<KeyState, StoreError> {
+    if row.claim.fingerprint != fingerprint {
+        return Ok(KeyState::Reused);
     }
     let call_id = row.claim.call_id;
     let call = store.load(&Lookup::CallId(call_id.clone()), now).await?;
     let named = call.and_then(|record| Some((record.call_sid.clone()?, record)));
     Ok(match named {
         Some((call_sid, record)) => KeyState::Done { call_sid, record: Box::new(record) },
-        None if !row.is_unknown && now < row.claimed_at.plus(IN_FLIGHT) => KeyState::InFlight,
+        None if !row.is_unknown && now < row.claimed_at.plus(IN_FLIGHT) => {
+            KeyState::InFlight { call_id }
+        }
         None => KeyState::Unknown { call_id },
     })
 }

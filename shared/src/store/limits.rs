@@ -4,6 +4,7 @@
 //! and no address in a limit's row. Every operation is safe to repeat after a lost reply; where a
 //! repetition cannot be told from a second request it may only over-count.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::{Nonce, StoreFuture};
@@ -81,13 +82,106 @@ pub trait Limits: Send + Sync {
     /// Frees the call's slot; any number of times, counted once.
     fn free_slot<'a>(&'a self, call_id: &'a CallId) -> StoreFuture<'a, ()>;
 
-    /// Counts one more under a name that ends with its day, unless `limit` is reached. The counter
-    /// is forgotten at `expires_at`, and `free_at` of a refusal is that time.
-    fn count<'a>(
+    /// Takes one of the places that `name` has in any 24 hours. The same entry again takes no second
+    /// place, for [`DAY_ENTRY_KEPT`] at least. Places are free again in the order of their hours: see
+    /// [`DayHours`].
+    fn take_day<'a>(
         &'a self,
-        counter: &'a str,
+        name: &'a str,
         limit: u32,
-        expires_at: Timestamp,
+        entry: &'a Nonce,
         now: Timestamp,
     ) -> StoreFuture<'a, Taken>;
+
+    /// Gives the entry's place back: its dial came to nothing. An entry that is not there, or was
+    /// forgotten, gives nothing back. Repeated, it counts once.
+    fn give_day_back<'a>(
+        &'a self,
+        name: &'a str,
+        entry: &'a Nonce,
+        now: Timestamp,
+    ) -> StoreFuture<'a, ()>;
+}
+
+/// How long the entries of a day are remembered one by one: longer than a dial takes, by clocks that
+/// disagree by minutes. After that only their number counts.
+pub const DAY_ENTRY_KEPT: Duration = Duration::from_secs(5 * 60);
+
+/// How many entries a day remembers at most. In a rush the oldest are forgotten sooner.
+#[cfg(any(feature = "dynamodb", feature = "redis"))]
+pub(super) const DAY_ENTRIES: usize = 256;
+
+/// A rolling day as hours and their counts: ten million dials are 25 numbers.
+///
+/// An hour counts until 24 hours after its end, so never more than the limit pass in any 24 hours,
+/// and a place is free again at most an hour late.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct DayHours(BTreeMap<i64, i64>);
+
+const HOUR_MILLIS: i64 = 60 * 60 * 1000;
+
+impl DayHours {
+    /// The hour of a time.
+    #[must_use]
+    pub fn of(now: Timestamp) -> i64 {
+        now.as_millis().div_euclid(HOUR_MILLIS)
+    }
+
+    /// The oldest hour that still counts.
+    #[must_use]
+    pub fn oldest(now: Timestamp) -> i64 {
+        Self::of(now).saturating_sub(24)
+    }
+
+    /// Those of these hours that still count.
+    #[must_use]
+    pub fn new(hours: impl IntoIterator<Item = (i64, i64)>, now: Timestamp) -> Self {
+        let oldest = Self::oldest(now);
+        Self(hours.into_iter().filter(|(hour, _)| *hour >= oldest).collect())
+    }
+
+    /// How many places are taken.
+    #[must_use]
+    pub fn total(&self) -> i64 {
+        self.0.values().sum()
+    }
+
+    /// The first hour in which there are any.
+    #[must_use]
+    pub fn first(&self) -> Option<i64> {
+        self.0.first_key_value().map(|(hour, _)| *hour)
+    }
+
+    /// When there is room again, if there is none now.
+    #[must_use]
+    pub fn full(&self, limit: u32, now: Timestamp) -> Option<Timestamp> {
+        let (mut left, limit) = (self.total(), i64::from(limit));
+        if left < limit {
+            return None;
+        }
+        let ends = |hour: i64| Timestamp::from_millis(hour.saturating_add(25) * HOUR_MILLIS);
+        let freed = self.0.iter().find_map(|(hour, count)| {
+            left -= count;
+            (left < limit).then(|| ends(*hour))
+        });
+        // Of none there is never one.
+        Some(freed.unwrap_or_else(|| now.plus(Duration::from_secs(24 * 60 * 60))))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_hour_counts_until_24_hours_after_its_end() {
+        let at = |hour: i64, millis: i64| Timestamp::from_millis(hour * HOUR_MILLIS + millis);
+        let hours = |now| DayHours::new([(100, 3), (101, 1)], now);
+        assert_eq!((hours(at(125, -1)).total(), hours(at(125, 0)).total()), (4, 1));
+        assert_eq!(hours(at(101, 0)).full(5, at(101, 0)), None);
+        assert_eq!(hours(at(101, 0)).full(4, at(101, 0)), Some(at(125, 0)));
+        // The limit was lowered: only the second hour makes room.
+        assert_eq!(hours(at(101, 0)).full(1, at(101, 0)), Some(at(126, 0)));
+        assert_eq!(hours(at(101, 0)).full(0, at(101, 7)), Some(at(125, 7)));
+    }
 }

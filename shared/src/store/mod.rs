@@ -24,7 +24,7 @@ pub use absent::Absent;
 #[cfg(feature = "dynamodb")]
 pub use dynamodb::DynamoDb;
 pub use keys::{KeyClaim, KeyRow, KeyState, Keys};
-pub use limits::{Limits, Taken, Window};
+pub use limits::{DAY_ENTRY_KEPT, DayHours, Limits, Taken, Window};
 pub use record::{Claim, Lookup, Nonce, Observed, Record, StoreError};
 #[cfg(feature = "redis")]
 pub use redis::Redis;

@@ -78,6 +78,7 @@ mod tests {
             timeout_seconds: 30,
             time_limit_seconds: 900,
             machine_detection: None,
+            is_anonymous: false,
             dynamic_variables: DynamicVariables::default(),
         }
     }

@@ -64,6 +64,10 @@ impl Keys for Blank {
         done(KeyRow { claim, claimed_at: now, is_unknown: false })
     }
 
+    fn find_key<'a>(&'a self, _: &'a str, _: Timestamp) -> StoreFuture<'a, Option<KeyRow>> {
+        done(None)
+    }
+
     fn doubt_key<'a>(&'a self, _: &'a KeyClaim, _: Timestamp) -> StoreFuture<'a, ()> {
         done(())
     }
@@ -102,13 +106,17 @@ impl Limits for Blank {
         done(())
     }
 
-    fn count<'a>(
+    fn take_day<'a>(
         &'a self,
         _: &'a str,
         _: u32,
-        _: Timestamp,
+        _: &'a Nonce,
         _: Timestamp,
     ) -> StoreFuture<'a, Taken> {
         done(Taken::Yes)
+    }
+
+    fn give_day_back<'a>(&'a self, _: &'a str, _: &'a Nonce, _: Timestamp) -> StoreFuture<'a, ()> {
+        done(())
     }
 }

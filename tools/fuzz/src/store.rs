@@ -104,6 +104,7 @@ async fn operate(operation: &str, store: &impl Store) {
                 timeout_seconds: 30,
                 time_limit_seconds: 900,
                 machine_detection: None,
+                is_anonymous: false,
                 dynamic_variables: DynamicVariables::default(),
             };
             told(store.begin(&intent, now).await);

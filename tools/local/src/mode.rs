@@ -18,6 +18,9 @@ pub const SIMULATED_AGENT_ID: &str = "agent_simulated";
 /// Opens the simulated ElevenLabs.
 pub const SIMULATED_API_KEY: &str = "simulated-api-key";
 
+/// Variables that the page of a simulation may set without a token: those of README's examples.
+const SIMULATED_VARIABLES: &str = "customer_name,attempt";
+
 /// What is on the other side.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mode {
@@ -62,6 +65,10 @@ pub(crate) fn complete(
     for name in HOST_VARIABLES {
         environment.remove(name);
     }
+    if mode == Mode::Real {
+        // A tunnel makes this machine as reachable as a deployment.
+        environment.default("ALLOW_ANONYMOUS_DIALLING", "false");
+    }
     let port = address.port();
     match mode {
         Mode::Real if environment.get("MAKE_CALL_TOKEN").is_none() => {
@@ -93,6 +100,10 @@ pub(crate) fn complete(
             environment.default("CALL_MAX_PER_DESTINATION_PER_DAY", "1000");
             environment.default("CALL_MAX_CONCURRENT", "1000");
             environment.default("CALL_MAX_PER_DAY", "100000");
+            environment.default("ANONYMOUS_MAX_CONCURRENT", "1000");
+            environment.default("ANONYMOUS_MAX_PER_DAY", "100000");
+            environment.default("ANONYMOUS_TIME_LIMIT_SECONDS", "900");
+            environment.default("ANONYMOUS_VARIABLES", SIMULATED_VARIABLES);
             None
         }
     }

@@ -13,6 +13,7 @@ use shared::store::{
 };
 use tokio::time::{Instant, sleep};
 
+use crate::judged::Judged as _;
 use crate::model::Model;
 use crate::world::lock;
 
@@ -215,6 +216,10 @@ impl Keys for Bugged {
         })
     }
 
+    fn find_key<'a>(&'a self, key: &'a str, now: Timestamp) -> StoreFuture<'a, Option<KeyRow>> {
+        self.model.find_key(key, now)
+    }
+
     fn doubt_key<'a>(&'a self, claim: &'a KeyClaim, now: Timestamp) -> StoreFuture<'a, ()> {
         if self.has(Bug::ReleaseAfterAmbiguous) {
             return self.model.release_key(claim);
@@ -263,24 +268,33 @@ impl Limits for Bugged {
         self.model.free_slot(call_id)
     }
 
-    fn count<'a>(
+    fn take_day<'a>(
         &'a self,
-        counter: &'a str,
+        name: &'a str,
         limit: u32,
-        expires_at: Timestamp,
+        entry: &'a Nonce,
         now: Timestamp,
     ) -> StoreFuture<'a, Taken> {
         if !self.has(Bug::ReadThenWrite) {
-            return self.model.count(counter, limit, expires_at, now);
+            return self.model.take_day(name, limit, entry, now);
         }
         Box::pin(async move {
-            let counted = self.model.counted(counter, now);
+            let counted = self.model.counted(name, now);
             sleep(BETWEEN).await;
             if counted >= limit {
-                return Ok(Taken::No { free_at: expires_at });
+                return Ok(Taken::No { free_at: now.plus(YEARS) });
             }
-            self.model.set_counter(counter, counted + 1, expires_at);
+            self.model.count_anyway(name, entry, now);
             Ok(Taken::Yes)
         })
+    }
+
+    fn give_day_back<'a>(
+        &'a self,
+        name: &'a str,
+        entry: &'a Nonce,
+        now: Timestamp,
+    ) -> StoreFuture<'a, ()> {
+        self.model.give_day_back(name, entry, now)
     }
 }

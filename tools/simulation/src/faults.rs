@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use shared::call::{CallId, CallRef, Intent, Observation, Timestamp};
+use shared::call::{CallId, CallRef, CallSid, Intent, Observation, Timestamp};
 use shared::store::{
     Answers, Calls, Claim, Dials, KeyClaim, KeyRow, Keys, Limits, Lookup, Nonce, Observations,
     Observed, Record, Store, StoreError, StoreFuture, Taken, Window,
@@ -88,7 +88,10 @@ impl Drop for Waiting {
 
 impl Remote {
     pub(crate) fn new(world: &Arc<World>) -> Arc<Self> {
-        let inner = Arc::new(Bugged::new(Arc::clone(&world.model), world.bug));
+        let inner: Arc<dyn Store> = match &world.model {
+            Some(model) => Arc::new(Bugged::new(Arc::clone(model), world.bug)),
+            None => Arc::clone(&world.store) as Arc<dyn Store>,
+        };
         Arc::new(Self { world: Arc::clone(world), inner })
     }
 
@@ -206,6 +209,26 @@ macro_rules! remote {
 
 impl Dials for Remote {
     remote! { begin<'a>(lent intent: Intent, kept now: Timestamp) -> (); }
+
+    fn placed<'a>(
+        &'a self,
+        intent: &'a Intent,
+        call_sid: &'a CallSid,
+        seen: &'a Observation,
+        delivery: &'a Nonce,
+        now: Timestamp,
+    ) -> StoreFuture<'a, Observed> {
+        let (inner, delivery) = (Arc::clone(&self.inner), delivery.clone());
+        let given = Arc::new((intent.clone(), call_sid.clone(), seen.clone(), delivery.clone()));
+        let (call_sid, call_id) = (call_sid.clone(), Some(intent.call_id.clone()));
+        self.observing(CallRef::Named { call_sid, call_id }, seen, delivery, move || {
+            let (inner, given) = (Arc::clone(&inner), Arc::clone(&given));
+            Box::pin(async move {
+                let (intent, call_sid, seen, delivery) = &*given;
+                inner.placed(intent, call_sid, seen, delivery, now).await
+            })
+        })
+    }
 }
 
 impl Observations for Remote {
@@ -216,17 +239,34 @@ impl Observations for Remote {
         delivery: &'a Nonce,
         now: Timestamp,
     ) -> StoreFuture<'a, Observed> {
-        let inner = Arc::clone(&self.inner);
+        let (inner, delivery) = (Arc::clone(&self.inner), delivery.clone());
         let given = Arc::new((call.clone(), seen.clone(), delivery.clone()));
-        let world = Arc::clone(&self.world);
-        let call_id = call.call_id().map(ToString::to_string);
-        let sent = self.send("observe", call_id, move || {
-            let (inner, given, world) =
-                (Arc::clone(&inner), Arc::clone(&given), Arc::clone(&world));
+        self.observing(call.clone(), seen, delivery, move || {
+            let (inner, given) = (Arc::clone(&inner), Arc::clone(&given));
             Box::pin(async move {
                 let (call, seen, delivery) = &*given;
-                let observed = inner.observe(call, seen, delivery, now).await;
-                watch(&world, call);
+                inner.observe(call, seen, delivery, now).await
+            })
+        })
+    }
+}
+
+impl Remote {
+    /// Sends an observation, and writes down what its writer is told.
+    fn observing<'a>(
+        &'a self,
+        call: CallRef,
+        seen: &'a Observation,
+        delivery: Nonce,
+        run: impl Fn() -> StoreFuture<'static, Observed> + Send + Sync + 'static,
+    ) -> StoreFuture<'a, Observed> {
+        let (world, named) = (Arc::clone(&self.world), call.clone());
+        let call_id = call.call_id().map(ToString::to_string);
+        let sent = self.send("observe", call_id, move || {
+            let (world, call, running) = (Arc::clone(&world), named.clone(), run());
+            Box::pin(async move {
+                let observed = running.await;
+                watch(&world, &call, observed.is_ok());
                 observed
             })
         });
@@ -245,16 +285,22 @@ impl Observations for Remote {
     }
 }
 
-/// What has ended must never read as going on again.
-fn watch(world: &World, call: &CallRef) {
-    let Some(call_id) = call.call_id() else { return };
-    let Some(record) = world.model.peek(&Lookup::CallId(call_id.clone()), world.now()) else {
-        return;
-    };
+/// What has ended must never read as going on again; and once an observation that names both names was
+/// acknowledged, either name finds the same call.
+fn watch(world: &World, call: &CallRef, is_acknowledged: bool) {
+    let (Some(call_id), true) = (call.call_id(), world.plan.retention_days > 1) else { return };
+    let record = world.store.peek(&Lookup::CallId(call_id.clone()), world.now());
+    if let Some(call_sid) = call.call_sid().filter(|_| is_acknowledged) {
+        let by_sid = world.store.peek(&Lookup::CallSid(call_sid.clone()), world.now());
+        if record.is_none() || by_sid != record {
+            world.violation(format!("{call_sid}: the two names of one call show two"));
+        }
+    }
+    let Some(record) = record else { return };
     let (is_over, mut ledger) = (record.fold().is_over(), lock(&world.ledger));
     if is_over {
         ledger.over.insert(call_id.to_string());
-    } else if ledger.over.contains(call_id.as_str()) && world.plan.retention_days > 1 {
+    } else if ledger.over.contains(call_id.as_str()) {
         drop(ledger);
         world.violation(format!("the end of call {call_id} was undone"));
     }
@@ -269,7 +315,7 @@ impl Calls for Remote {
             if is_old {
                 world.count("fault: stale read");
             }
-            let record = world.model.stale(&by, now, usize::try_from(writes).unwrap_or(0));
+            let record = world.store.stale(&by, now, usize::try_from(writes).unwrap_or(0));
             Box::pin(async move { Ok(record) })
         })
     }
@@ -284,17 +330,34 @@ impl Calls for Remote {
 }
 
 impl Answers for Remote {
-    remote! {
-        claim<'a>(lent call: CallRef, lent nonce: Nonce, kept now: Timestamp) -> Claim;
-        answer<'a>(
-            lent call: CallRef, lent twiml: str, lent seen: Observation, kept now: Timestamp
-        ) -> ();
+    remote! { claim<'a>(lent call: CallRef, lent nonce: Nonce, kept now: Timestamp) -> Claim; }
+
+    fn answer<'a>(
+        &'a self,
+        call: &'a CallRef,
+        twiml: &'a str,
+        seen: &'a Observation,
+        now: Timestamp,
+    ) -> StoreFuture<'a, ()> {
+        let (inner, world) = (Arc::clone(&self.inner), Arc::clone(&self.world));
+        let given = Arc::new((call.clone(), twiml.to_owned(), seen.clone()));
+        self.send("answer", None, move || {
+            let (inner, world) = (Arc::clone(&inner), Arc::clone(&world));
+            let given = Arc::clone(&given);
+            Box::pin(async move {
+                let (call, twiml, seen) = &*given;
+                let answered = inner.answer(call, twiml, seen, now).await;
+                watch(&world, call, answered.is_ok());
+                answered
+            })
+        })
     }
 }
 
 impl Keys for Remote {
     remote! {
         claim_key<'a>(lent claim: KeyClaim, kept now: Timestamp) -> KeyRow;
+        find_key<'a>(lent key: str, kept now: Timestamp) -> Option<KeyRow>;
         doubt_key<'a>(lent claim: KeyClaim, kept now: Timestamp) -> ();
         release_key<'a>(lent claim: KeyClaim) -> ();
     }
@@ -318,8 +381,9 @@ impl Limits for Remote {
         take_slot<'a>(
             lent call_id: CallId, kept limit: u32, kept lease_end: Timestamp, kept now: Timestamp
         ) -> Taken;
-        count<'a>(
-            lent counter: str, kept limit: u32, kept expires_at: Timestamp, kept now: Timestamp
+        take_day<'a>(
+            lent name: str, kept limit: u32, lent entry: Nonce, kept now: Timestamp
         ) -> Taken;
+        give_day_back<'a>(lent name: str, lent entry: Nonce, kept now: Timestamp) -> ();
     }
 }

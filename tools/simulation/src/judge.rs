@@ -2,8 +2,8 @@
 //!
 //! Under skew the promises are these. Let D be how far apart two of the functions' clocks ever were
 //! (0 where they agree). A rolling window of length W admits no more than its limit in any W - D, a
-//! cool-down of C seconds keeps dials C - D apart, a lease counts until its end less D, the daily
-//! count is by each function's own clock, and a key is kept for the retention less D. A dial's own
+//! cool-down of C seconds keeps dials C - D apart, a lease counts until its end less D, any 24
+//! hours less D admit no more than the daily limit, and a key is kept for the retention less D. A dial's own
 //! stamp is somewhere between its request's arrival and its first request to Twilio.
 
 use std::collections::BTreeSet;
@@ -111,20 +111,32 @@ fn concurrency(world: &World, ledger: &Ledger) {
     }
 }
 
-/// Calls whose dial was within one UTC day by whichever of the functions' clocks.
+/// All dials of any 24 hours.
 fn days(world: &World, ledger: &Ledger) {
-    let day =
-        |millis: u64, error: i64| (world.plan.begins_at + signed(millis) + error).div_euclid(DAY);
-    let [slow, fast] = world.clock_errors();
-    for call in &ledger.calls {
-        let today = day(call.invocation.arrived, slow);
-        let is_today = |other: &&RealCall| {
-            day(other.invocation.arrived, slow) == today
-                && day(other.invocation.asked_at(), fast) == today
-        };
-        if ledger.calls.iter().filter(is_today).count() > world.plan.per_day as usize {
-            world.violation(format!("more than {} dials in one day", world.plan.per_day));
-        }
+    let calls: Vec<&RealCall> = ledger.calls.iter().collect();
+    if crowded(&calls, world.plan.per_day, DAY - world.spread()) {
+        world.violation(format!("more than {} dials in one day", world.plan.per_day));
+    }
+}
+
+/// The daily limit counts the calls that were placed, and beyond them only dials whose place could not
+/// be given back. An hour counts until 24 hours after its end.
+pub(crate) fn budget(world: &World) {
+    let Some(counted) = world.store.dials_counted(world.now()) else { return };
+    let (ledger, spread) = (lock(&world.ledger), world.spread());
+    let age = |millis: u64| signed(world.elapsed()) - signed(millis);
+    let certain = |call: &&RealCall| age(call.invocation.arrived) < DAY - spread;
+    let placed = ledger.calls.iter().filter(certain).count();
+    let may_count = |asked: &&Arc<Invocation>| {
+        let has_excuse = [&asked.store_failed, &asked.is_ambiguous, &asked.is_gone];
+        let made = ledger.calls.iter().any(|call| Arc::ptr_eq(&call.invocation, asked));
+        age(asked.arrived) < DAY + HOUR + spread
+            && (made || has_excuse.into_iter().any(Invocation::is))
+    };
+    let most = ledger.dials.iter().filter(may_count).count();
+    if (counted as usize) < placed || counted as usize > most {
+        world
+            .violation(format!("the day counts {counted} dials, and {placed} to {most} are right"));
     }
 }
 
@@ -157,7 +169,7 @@ pub(crate) fn records(world: &World) {
     let (now, ledger) = (world.now(), lock(&world.ledger));
     for call in ledger.calls.iter().filter(|call| is_kept(world, call.created)) {
         let (sid, call_id) = (&call.sid, &call.call_id);
-        let Some(record) = world.model.peek(&Lookup::CallId(call_id.clone()), now) else {
+        let Some(record) = world.store.peek(&Lookup::CallId(call_id.clone()), now) else {
             world.violation(format!("{sid} has no record"));
             continue;
         };
@@ -194,7 +206,7 @@ fn ends(world: &World, ledger: &Ledger, call: &RealCall, is_over: bool) {
     });
     let is_untroubled =
         !ledger.unfreed.contains(call_id) && !Invocation::is(&call.invocation.store_failed);
-    if has_ended && is_untroubled && world.model.holds_slot(&call.call_id) {
+    if has_ended && is_untroubled && world.store.holds_slot(&call.call_id) {
         world.violation(format!("{sid} is over and holds its slot"));
     }
 }

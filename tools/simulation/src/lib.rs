@@ -7,14 +7,16 @@
 //! simulated Twilio saw is held against what was promised ([`judge`]).
 //!
 //! The functions are the shipped ones: `shared::endpoint` over `Http::over(.., Wire)` and a
-//! `dyn Store`. [`bugs`] breaks the store on purpose, to show that each kind of break is noticed.
+//! `dyn Store`: a [`Model`], or a shipped one over a real server ([`adapter`]). [`bugs`] breaks the store on purpose, to show that each kind of break is noticed.
 
+pub mod adapter;
 pub mod bugs;
 pub mod dice;
 mod elevenlabs;
 mod faults;
 mod functions;
 pub mod judge;
+mod judged;
 mod ledger;
 mod model;
 mod plan;
@@ -25,6 +27,8 @@ mod users;
 mod wire;
 pub mod world;
 
+pub use adapter::Adapter;
 pub use bugs::Bug;
+pub use judged::Judged;
 pub use model::Model;
 pub use world::{Figures, Verdict};

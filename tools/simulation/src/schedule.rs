@@ -6,6 +6,7 @@ use std::time::Duration;
 use tokio::runtime::Builder;
 use tokio::time::sleep;
 
+use crate::adapter::Adapter;
 use crate::bugs::Bug;
 use crate::functions::Functions;
 use crate::world::{Verdict, World, lock};
@@ -17,11 +18,25 @@ use crate::{judge, settle, users};
 /// If the machine has no room for a runtime.
 #[must_use]
 pub fn run(seed: u64, bug: Option<Bug>, is_traced: bool) -> Verdict {
+    play(seed, bug, is_traced, None)
+}
+
+/// The same over a shipped store and a real server. The schedule is not the same to the last line: how
+/// many requests an operation takes may differ from run to run.
+///
+/// # Panics
+/// If the machine has no room for a runtime.
+#[must_use]
+pub fn run_over(adapter: &Adapter, seed: u64, is_traced: bool) -> Verdict {
+    play(seed, None, is_traced, Some(adapter))
+}
+
+fn play(seed: u64, bug: Option<Bug>, is_traced: bool, adapter: Option<&Adapter>) -> Verdict {
     #[expect(clippy::expect_used, reason = "without it there is nothing to simulate")]
     let runtime =
         Builder::new_current_thread().enable_time().start_paused(true).build().expect("a runtime");
     runtime.block_on(async {
-        let world = World::new(seed, bug, is_traced);
+        let world = World::new(seed, bug, is_traced, adapter);
         let functions = Functions::new(&world);
         events(&functions).await;
         settle::settle(&functions).await;

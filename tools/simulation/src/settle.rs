@@ -7,7 +7,7 @@ use std::time::Duration;
 use tokio::time::sleep;
 
 use crate::functions::Functions;
-use crate::judge::{is_kept, records};
+use crate::judge::{budget, is_kept, records};
 use crate::ledger::{Dial, Invocation};
 use crate::twilio::ask_voice;
 use crate::users::{self, Told, ask};
@@ -16,13 +16,14 @@ use crate::world::{World, lock};
 /// Longer than any call, late callback or denial lasts.
 const UNTIL_QUIET: Duration = Duration::from_secs(65 * 60 + 300);
 
-/// Longer than any window, and the next day on every clock.
-const UNTIL_FORGOTTEN: Duration = Duration::from_secs(25 * 3600);
+/// Longer than any window, and than any hour of a day counts on every clock.
+const UNTIL_FORGOTTEN: Duration = Duration::from_secs(26 * 3600);
 
 pub(crate) async fn settle(functions: &Arc<Functions>) {
     functions.world.calm_down();
     sleep(UNTIL_QUIET).await;
     records(&functions.world);
+    budget(&functions.world);
     voices(functions).await;
     reads(functions).await;
     keys(functions).await;

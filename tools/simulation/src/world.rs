@@ -10,8 +10,10 @@ use shared::call::Timestamp;
 use shared::ports::{Clock, Random};
 use tokio::time::{Instant, sleep};
 
+use crate::adapter::Adapter;
 use crate::bugs::Bug;
 use crate::dice::Dice;
+use crate::judged::Judged;
 use crate::ledger::Ledger;
 use crate::model::Model;
 use crate::plan::Plan;
@@ -34,7 +36,9 @@ pub struct Verdict {
 pub(crate) struct World {
     pub(crate) plan: Plan,
     pub(crate) bug: Option<Bug>,
-    pub(crate) model: Arc<Model>,
+    pub(crate) store: Arc<dyn Judged>,
+    /// The same, if it is the model.
+    pub(crate) model: Option<Arc<Model>>,
     pub(crate) ledger: Mutex<Ledger>,
     dice: Mutex<Dice>,
     start: Instant,
@@ -54,12 +58,25 @@ pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 impl World {
-    pub(crate) fn new(seed: u64, bug: Option<Bug>, is_traced: bool) -> Arc<Self> {
+    pub(crate) fn new(
+        seed: u64,
+        bug: Option<Bug>,
+        is_traced: bool,
+        adapter: Option<&Adapter>,
+    ) -> Arc<Self> {
         let mut dice = Dice::new(seed);
-        let plan = Plan::new(&mut dice);
+        let mut plan = Plan::new(&mut dice);
+        // A real server shows no old states.
+        plan.is_stale &= adapter.is_none();
+        let model = Arc::new(Model::new(plan.retention_days, plan.is_stale));
+        let store: Arc<dyn Judged> = match adapter {
+            Some(adapter) => adapter.open(plan.retention_days, seed),
+            None => Arc::clone(&model) as Arc<dyn Judged>,
+        };
         let world = Self {
             bug,
-            model: Arc::new(Model::new(plan.retention_days, plan.is_stale)),
+            store,
+            model: adapter.is_none().then_some(model),
             ledger: Mutex::default(),
             dice: Mutex::new(dice),
             start: Instant::now(),
@@ -111,6 +128,7 @@ impl World {
     pub(crate) fn calm_down(&self) {
         self.is_calm.store(true, Ordering::Relaxed);
         self.outage_end.store(0, Ordering::Relaxed);
+        self.store.calm_down();
         self.trace(|| "everything calms down".to_owned());
     }
 

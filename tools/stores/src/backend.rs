@@ -9,6 +9,8 @@ use shared::store::Store;
 
 use crate::dynamodb::{DynamoServer, Kind, create_table};
 use crate::kv_rest::KvRest;
+use crate::losses::{Way, cut_off};
+use crate::proxy::TcpProxy;
 use crate::{Folder, Missing, RedisServer, calls, part};
 
 pub use crate::backend_open::open_at;
@@ -245,6 +247,20 @@ impl Space {
         open_at(&self.place, calls::RETENTION_DAYS)
     }
 
+    /// The same, keeping calls for so many days.
+    #[must_use]
+    pub fn open_for(&self, days: u32) -> Arc<dyn Store> {
+        open_at(&self.place, days)
+    }
+
+    /// An instance, and its way to the server, which can be cut.
+    #[must_use]
+    pub fn behind_a_way(&self, days: u32) -> (Arc<dyn Store>, Arc<dyn Way>) {
+        let Some(port) = self.place.port() else { return cut_off(self.open_for(days)) };
+        let proxy = TcpProxy::start(port);
+        (open_at(&self.place.through(proxy.port()), days), Arc::new(proxy))
+    }
+
     /// Opens it for a test that needs several instances.
     #[must_use]
     pub fn opened(self) -> Opened {
@@ -299,6 +315,16 @@ impl Opened {
     #[must_use]
     pub fn instance(&self, number: usize) -> Arc<dyn Store> {
         Arc::clone(&self.handles[number % self.handles.len()])
+    }
+
+    /// One more instance, and its way to the server, which can be cut. Where there is no server, the
+    /// operations themselves are lost.
+    #[must_use]
+    pub fn behind_a_way(&self) -> (Arc<dyn Store>, Arc<dyn Way>) {
+        match &self.space {
+            Some(space) => space.behind_a_way(calls::RETENTION_DAYS),
+            None => cut_off(self.instance(0)),
+        }
     }
 
     /// Both.

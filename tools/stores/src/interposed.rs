@@ -37,6 +37,56 @@ impl<I: Interpose> Interposed<I> {
     }
 }
 
+/// Calls `$callback! { port { operation<'a>(argument: type, ...) -> answer; ... } ... }` for every
+/// operation of a store.
+#[macro_export]
+macro_rules! store_ports {
+    ($callback:ident) => {
+        $callback! {
+            Dials {
+                begin<'a>(intent: &'a Intent, now: Timestamp) -> ();
+                placed<'a>(
+                    intent: &'a Intent, call_sid: &'a CallSid, seen: &'a Observation,
+                    delivery: &'a Nonce, now: Timestamp
+                ) -> Observed;
+            }
+            Observations {
+                observe<'a>(
+                    call: &'a CallRef, seen: &'a Observation, delivery: &'a Nonce, now: Timestamp
+                ) -> Observed;
+            }
+            Calls {
+                load<'a>(by: &'a Lookup, now: Timestamp) -> Option<Record>;
+                recent<'a>(limit: u32, now: Timestamp) -> Vec<Record>;
+            }
+            Answers {
+                claim<'a>(call: &'a CallRef, nonce: &'a Nonce, now: Timestamp) -> Claim;
+                answer<'a>(
+                    call: &'a CallRef, twiml: &'a str, seen: &'a Observation, now: Timestamp
+                ) -> ();
+            }
+            Keys {
+                claim_key<'a>(claim: &'a KeyClaim, now: Timestamp) -> KeyRow;
+                find_key<'a>(key: &'a str, now: Timestamp) -> Option<KeyRow>;
+                doubt_key<'a>(claim: &'a KeyClaim, now: Timestamp) -> ();
+                release_key<'a>(claim: &'a KeyClaim) -> ();
+            }
+            Limits {
+                take_window<'a>(
+                    name: &'a str, window: Window, entry: &'a Nonce, now: Timestamp
+                ) -> Taken;
+                give_window_back<'a>(name: &'a str, window: Window, entry: &'a Nonce) -> ();
+                take_slot<'a>(
+                    call_id: &'a CallId, limit: u32, lease_end: Timestamp, now: Timestamp
+                ) -> Taken;
+                free_slot<'a>(call_id: &'a CallId) -> ();
+                take_day<'a>(name: &'a str, limit: u32, entry: &'a Nonce, now: Timestamp) -> Taken;
+                give_day_back<'a>(name: &'a str, entry: &'a Nonce, now: Timestamp) -> ();
+            }
+        }
+    };
+}
+
 macro_rules! interpose {
     ($($port:ident { $($name:ident<$life:lifetime>($($argument:ident: $type:ty),*) -> $answer:ty;)* })*) => {
         $(impl<I: Interpose> $port for Interposed<I> {
@@ -47,45 +97,4 @@ macro_rules! interpose {
     };
 }
 
-interpose! {
-    Dials {
-        begin<'a>(intent: &'a Intent, now: Timestamp) -> ();
-        placed<'a>(
-            intent: &'a Intent, call_sid: &'a CallSid, seen: &'a Observation,
-            delivery: &'a Nonce, now: Timestamp
-        ) -> Observed;
-    }
-    Observations {
-        observe<'a>(
-            call: &'a CallRef, seen: &'a Observation, delivery: &'a Nonce, now: Timestamp
-        ) -> Observed;
-    }
-    Calls {
-        load<'a>(by: &'a Lookup, now: Timestamp) -> Option<Record>;
-        recent<'a>(limit: u32, now: Timestamp) -> Vec<Record>;
-    }
-    Answers {
-        claim<'a>(call: &'a CallRef, nonce: &'a Nonce, now: Timestamp) -> Claim;
-        answer<'a>(
-            call: &'a CallRef, twiml: &'a str, seen: &'a Observation, now: Timestamp
-        ) -> ();
-    }
-    Keys {
-        claim_key<'a>(claim: &'a KeyClaim, now: Timestamp) -> KeyRow;
-        doubt_key<'a>(claim: &'a KeyClaim, now: Timestamp) -> ();
-        release_key<'a>(claim: &'a KeyClaim) -> ();
-    }
-    Limits {
-        take_window<'a>(
-            name: &'a str, window: Window, entry: &'a Nonce, now: Timestamp
-        ) -> Taken;
-        give_window_back<'a>(name: &'a str, window: Window, entry: &'a Nonce) -> ();
-        take_slot<'a>(
-            call_id: &'a CallId, limit: u32, lease_end: Timestamp, now: Timestamp
-        ) -> Taken;
-        free_slot<'a>(call_id: &'a CallId) -> ();
-        count<'a>(
-            counter: &'a str, limit: u32, expires_at: Timestamp, now: Timestamp
-        ) -> Taken;
-    }
-}
+store_ports!(interpose);

@@ -13,6 +13,7 @@ pub mod calls;
 mod dynamodb;
 mod interposed;
 pub mod kv_rest;
+pub mod losses;
 mod part;
 pub mod proxy;
 mod redis_server;

@@ -1,6 +1,7 @@
 //! Whom we may ring: the owner's settings against what the digits tell.
 
-use super::{Destination, E164, Kind, Region, dialled};
+use super::{Destination, E164, Kind, Region};
+use crate::call::phone::begins_no_number;
 
 /// Which destinations the owner allows.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -31,14 +32,14 @@ impl Allowed {
                 Destination::of(to).region.is_some_and(|region| regions.contains(&region))
             }
             Self::Prefixes(prefixes) => {
-                let digits = dialled(to);
-                prefixes.iter().any(|prefix| digits.starts_with(&prefix.0))
+                prefixes.iter().any(|prefix| to.digits().starts_with(&prefix.0))
             }
         }
     }
 }
 
-/// The beginning of phone numbers: `+`, a first digit 1 to 9, up to 15 digits in all.
+/// The beginning of phone numbers: `+`, a first digit 1 to 9, up to 15 digits in all, and not `+440`
+/// or its like, with which no number begins.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Prefix(String);
 
@@ -52,7 +53,8 @@ impl Prefix {
         let digits = text.strip_prefix('+').ok_or(InvalidPrefix)?;
         let well_formed = (1..=15).contains(&digits.len())
             && digits.bytes().all(|b| b.is_ascii_digit())
-            && !digits.starts_with('0');
+            && !digits.starts_with('0')
+            && !begins_no_number(digits);
         if well_formed { Ok(Self(digits.to_owned())) } else { Err(InvalidPrefix) }
     }
 }
@@ -81,29 +83,34 @@ pub enum WhyBlocked {
     Satellite,
     /// The caller pays more than for a call: shared cost, personal numbers, pagers.
     SharedCost,
+    /// Twilio's test numbers, which reach no phone, where neither a simulator nor Twilio's test
+    /// credentials would answer for them.
+    TwilioTest,
 }
 
 /// Whether `to` may be rung from `own`.
 ///
-/// Twilio's test numbers always may. Otherwise the first objection counts, and they are asked in the
-/// order of how little the owner could do about them: our own number, the owner's blocklist, what the
-/// number is, and last where it is, which a setting changes. So nobody is told to allow a region whose
-/// number would be refused even then.
+/// For Twilio's test numbers only `test_numbers` counts. Otherwise the first objection does, and they are
+/// asked in the order of how little the owner could do about them: our own number, the owner's blocklist,
+/// what the number is, and last where it is, which a setting changes. So nobody is told to allow a region
+/// whose number would be refused even then.
 pub fn judge(
     to: &E164,
     own: &E164,
     allowed: &Allowed,
     blocklist: &[E164],
+    test_numbers: bool,
 ) -> Result<(), Objection> {
     let kind = Destination::of(to).kind;
     if kind == Kind::TwilioTest {
-        return Ok(());
+        let blocked = Objection::Blocked(WhyBlocked::TwilioTest);
+        return if test_numbers { Ok(()) } else { Err(blocked) };
     }
-    let digits = dialled(to);
-    if digits == dialled(own) {
+    let phone = to.phone();
+    if phone == own.phone() {
         return Err(Objection::SelfCall);
     }
-    if blocklist.iter().any(|blocked| digits == dialled(blocked)) {
+    if blocklist.iter().any(|blocked| phone == blocked.phone()) {
         return Err(Objection::Blocked(WhyBlocked::Blocklist));
     }
     match kind {

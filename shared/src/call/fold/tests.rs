@@ -68,6 +68,7 @@ fn intent() -> Intent {
         timeout_seconds: 30,
         time_limit_seconds: 900,
         machine_detection: None,
+        is_anonymous: false,
         dynamic_variables: DynamicVariables::default(),
     }
 }

@@ -129,7 +129,7 @@ proptest! {
     ) {
         prop_assume!(minutes.0 != minutes.1);
         let hours = QuietHours { from: minutes.0 * 60, to: minutes.1 * 60 };
-        let to = number(&to);
+        let to = E164::try_from(to).unwrap();
         let ask = |at: i64| hours.quiet(&to, Timestamp::from_millis(at * 1000));
         if let Some(Quiet::Until(end)) = ask(now) {
             let end = end.as_millis() / 1000;

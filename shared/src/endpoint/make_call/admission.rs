@@ -1,16 +1,13 @@
-//! What stands between a request that is all right and the phone: each limit one atomic operation in
-//! the store, and what a dial took given back if it comes to nothing.
-//!
-//! The order is `stores.md` 7.3: the key, then window, destination, slot, daily count. The window of
-//! the client and the daily count stay spent; the rest belongs to the dial and ends with it.
+//! What stands between a request that is in order and the phone: each limit one atomic operation in the
+//! store, and everything that a dial took given back if it comes to nothing.
 
 use std::time::Duration;
 
-use http::{HeaderValue, header};
 use tracing::warn;
 
-use crate::call::{Intent, Timestamp};
+use crate::call::{CallId, Intent, Timestamp};
 use crate::endpoint::App;
+use crate::endpoint::callers::over;
 use crate::endpoint::refusal::{Reason, Refusal};
 use crate::store::keys::claim;
 use crate::store::{KeyClaim, KeyState, Nonce, StoreError, Taken, Window, timely};
@@ -23,38 +20,63 @@ const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 /// How long after the last moment it can last a call still holds its slot, should no callback free it.
 const LEASE_MARGIN: Duration = Duration::from_secs(60);
 
+/// The places that one dial takes, in this order: what is the caller's own first, so that a refusal for
+/// the sake of all costs as little as it can.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Place {
+    /// One of a client's dials in any hour.
+    Client,
+    /// One of all anonymous callers' calls at once.
+    AnonymousCall,
+    /// One of all anonymous callers' calls in any 24 hours.
+    AnonymousDay,
+    /// One of a number's calls in any 24 hours, and its cool-down.
+    Destination,
+    /// One of the calls at once.
+    Call,
+    /// One of the calls in any 24 hours.
+    Day,
+}
+
+impl Place {
+    const ANONYMOUS: [Self; 3] = [Self::Client, Self::AnonymousCall, Self::AnonymousDay];
+    const OF_EVERY_DIAL: [Self; 3] = [Self::Destination, Self::Call, Self::Day];
+
+    /// Why there is none: because all are taken, or because the last was taken a moment ago.
+    fn reasons(self) -> (Reason, Reason) {
+        match self {
+            Self::Client => (Reason::RateLimited, Reason::RateLimited),
+            Self::AnonymousCall | Self::Call => {
+                (Reason::ConcurrencyLimit, Reason::ConcurrencyLimit)
+            }
+            Self::AnonymousDay | Self::Day => (Reason::DailyLimit, Reason::DailyLimit),
+            Self::Destination => (Reason::DestinationDailyLimit, Reason::DestinationCooldown),
+        }
+    }
+}
+
 /// What one request has taken, or may have: a reply can be lost after the write.
 pub(super) struct Admission<'a> {
     app: &'a App,
     intent: &'a Intent,
-    /// The hash of who asks; nobody where the token was shown.
-    client: Option<&'a str>,
+    /// The name of an anonymous caller's client; none where the token was shown.
+    client: Option<&'a String>,
     key: Option<KeyClaim>,
     entry: Nonce,
     destination: String,
-    has_destination: bool,
-    has_slot: bool,
+    taken: Vec<Place>,
 }
 
 impl<'a> Admission<'a> {
     pub(super) fn new(
         app: &'a App,
         intent: &'a Intent,
-        client: Option<&'a str>,
+        client: Option<&'a String>,
         key: Option<KeyClaim>,
         entry: Nonce,
     ) -> Self {
-        let destination = digest_of(&["destination", intent.to.as_str()]);
-        Self {
-            app,
-            intent,
-            client,
-            key,
-            entry,
-            destination,
-            has_destination: false,
-            has_slot: false,
-        }
+        let destination = digest_of(&["destination", &intent.to.phone()]);
+        Self { app, intent, client, key, entry, destination, taken: Vec::new() }
     }
 
     /// Claims the key, if there is one. What an earlier request did with it is not ours to give back.
@@ -72,70 +94,91 @@ impl<'a> Admission<'a> {
         }
     }
 
-    /// Takes what every dial takes, or gives it all back and says what stood in the way.
+    /// Takes every place that the dial needs, or gives all of them back and says which one was
+    /// missing.
     pub(super) async fn admit(&mut self) -> Result<(), Refusal> {
-        let limits = &self.app.settings.limits;
-        let (store, now) = (&self.app.store, self.app.clock.now());
-        if let Some(client) = self.client {
-            let (limit, spacing) = (limits.rate_per_client, Duration::ZERO);
-            let window = Window { limit, length: HOUR, spacing };
-            let taken = timely(store.take_window(client, window, &self.entry, now)).await;
-            let full = self.passes(taken, Reason::RateLimited, Reason::RateLimited).await;
-            if let Err((refusal, free_at)) = full {
-                if let Some(free_at) = free_at {
-                    self.app.denials.remember(client, free_at, now);
-                }
-                return Err(refusal);
+        let of_its_caller = if self.client.is_some() { &Place::ANONYMOUS[..] } else { &[] };
+        for place in of_its_caller.iter().chain(&Place::OF_EVERY_DIAL).copied() {
+            // Before the request: it may be carried out and its reply lost.
+            self.taken.push(place);
+            let now = self.app.clock.now();
+            let (reason, free_at) = match self.take(place, now).await {
+                Ok(Taken::Yes) => continue,
+                Ok(Taken::No { free_at }) => (place.reasons().0, free_at),
+                Ok(Taken::TooSoon { free_at }) => (place.reasons().1, free_at),
+                Err(error) => return Err(self.store_failed(&error).await),
+            };
+            self.taken.pop();
+            if let (Place::Client, Some(client)) = (place, self.client) {
+                self.app.callers.deny(client, free_at, now);
             }
+            self.give_back().await;
+            return Err(over(reason, free_at, now));
         }
-        self.has_destination = true;
-        let window = self.destination_window();
-        let taken = timely(store.take_window(&self.destination, window, &self.entry, now)).await;
-        let (full, soon) = (Reason::DestinationDailyLimit, Reason::DestinationCooldown);
-        if matches!(taken, Ok(Taken::No { .. } | Taken::TooSoon { .. })) {
-            self.has_destination = false;
-        }
-        self.passes(taken, full, soon).await.map_err(|(refusal, _)| refusal)?;
-
-        self.has_slot = true;
-        let lease_end = now.plus(self.intent.longest()).plus(LEASE_MARGIN);
-        let call_id = &self.intent.call_id;
-        let taken = timely(store.take_slot(call_id, limits.max_concurrent, lease_end, now)).await;
-        if matches!(taken, Ok(Taken::No { .. } | Taken::TooSoon { .. })) {
-            self.has_slot = false;
-        }
-        let reason = Reason::ConcurrencyLimit;
-        self.passes(taken, reason, reason).await.map_err(|(refusal, _)| refusal)?;
-
-        let (counter, end) = day(now);
-        let taken = timely(store.count(&counter, limits.max_per_day, end, now)).await;
-        let reason = Reason::DailyLimit;
-        self.passes(taken, reason, reason).await.map_err(|(refusal, _)| refusal)
+        Ok(())
     }
 
-    /// Nothing was dialled and nothing will be: everything that belongs to the dial goes back. What
-    /// cannot be given back ends by itself, but the key, which then stays unknown: no second dial.
+    async fn take(&self, place: Place, now: Timestamp) -> Result<Taken, StoreError> {
+        let (store, limits) = (&self.app.store, &self.app.settings.limits);
+        let anonymous = &self.app.settings.access.anonymous;
+        let call_id = &self.intent.call_id;
+        timely(match place {
+            Place::Client => store.take_window(self.client(), self.hour(), &self.entry, now),
+            Place::AnonymousCall => {
+                let window = anonymous_calls(self.app);
+                return timely(store.take_window(ANONYMOUS_CALLS, window, &nonce(call_id), now))
+                    .await;
+            }
+            Place::AnonymousDay => {
+                store.take_day(ANONYMOUS_DAY, anonymous.max_per_day, &self.entry, now)
+            }
+            Place::Destination => {
+                store.take_window(&self.destination, self.destination_window(), &self.entry, now)
+            }
+            Place::Call => {
+                let lease_end = now.plus(self.intent.longest()).plus(LEASE_MARGIN);
+                store.take_slot(call_id, limits.max_concurrent, lease_end, now)
+            }
+            Place::Day => store.take_day(ALL_DAY, limits.max_per_day, &self.entry, now),
+        })
+        .await
+    }
+
+    async fn give(&self, place: Place) -> Result<(), StoreError> {
+        let (store, now) = (&self.app.store, self.app.clock.now());
+        timely(match place {
+            Place::Client => store.give_window_back(self.client(), self.hour(), &self.entry),
+            Place::AnonymousCall => {
+                return free_anonymous_call(self.app, &self.intent.call_id).await;
+            }
+            Place::Destination => {
+                let window = self.destination_window();
+                store.give_window_back(&self.destination, window, &self.entry)
+            }
+            Place::Call => store.free_slot(&self.intent.call_id),
+            Place::AnonymousDay => store.give_day_back(ANONYMOUS_DAY, &self.entry, now),
+            Place::Day => store.give_day_back(ALL_DAY, &self.entry, now),
+        })
+        .await
+    }
+
+    /// Nothing was dialled and nothing will be: every place goes back. What cannot be given back ends
+    /// by itself, but the key, which then stays unknown: no second dial.
     pub(super) async fn give_back(&mut self) {
-        let store = &self.app.store;
         let mut failed = Vec::new();
-        if std::mem::take(&mut self.has_slot) {
-            failed.extend(timely(store.free_slot(&self.intent.call_id)).await.err());
-        }
-        if std::mem::take(&mut self.has_destination) {
-            let window = self.destination_window();
-            let back = store.give_window_back(&self.destination, window, &self.entry);
-            failed.extend(timely(back).await.err());
+        while let Some(place) = self.taken.pop() {
+            failed.extend(self.give(place).await.err());
         }
         if let Some(key) = self.key.take() {
-            failed.extend(timely(store.release_key(&key)).await.err());
+            failed.extend(timely(self.app.store.release_key(&key)).await.err());
         }
         for error in failed {
-            warn!(service = "store", %error, callId = %self.intent.call_id, "what a dial took was not given back");
+            warn!(service = "store", %error, callId = %self.intent.call_id, "a place of a dial was not given back");
         }
     }
 
-    /// Nobody knows whether the phone rings: everything stays taken, and the key says so.
-    pub(super) async fn doubt(&mut self) {
+    /// The phone may be ringing: every place stays taken, and the key says so.
+    pub(super) async fn mark_unknown(&mut self) {
         let Some(key) = self.key.take() else { return };
         let now = self.app.clock.now();
         if let Err(error) = timely(self.app.store.doubt_key(&key, now)).await {
@@ -146,66 +189,47 @@ impl<'a> Admission<'a> {
 
     /// The store failed before anything was dialled.
     pub(super) async fn store_failed(&mut self, error: &StoreError) -> Refusal {
-        tracing::error!(service = "store", %error, callId = %self.intent.call_id, "nothing was dialled: the store failed");
         self.give_back().await;
         Refusal::new(Reason::StoreUnavailable, "Nothing was dialled. Try again in a moment.")
+            .because("store", error)
+    }
+
+    fn client(&self) -> &str {
+        self.client.map_or("", String::as_str)
+    }
+
+    fn hour(&self) -> Window {
+        let limit = self.app.settings.limits.rate_per_client;
+        Window { limit, length: HOUR, spacing: Duration::ZERO }
     }
 
     fn destination_window(&self) -> Window {
         let limits = &self.app.settings.limits;
         Window { limit: limits.per_destination_per_day, length: DAY, spacing: limits.cooldown }
     }
-
-    /// Whether a limit lets the dial pass; if not, until when it does not.
-    async fn passes(
-        &mut self,
-        taken: Result<Taken, StoreError>,
-        full: Reason,
-        soon: Reason,
-    ) -> Result<(), (Refusal, Option<Timestamp>)> {
-        let (reason, free_at) = match taken {
-            Ok(Taken::Yes) => return Ok(()),
-            Ok(Taken::No { free_at }) => (full, free_at),
-            Ok(Taken::TooSoon { free_at }) => (soon, free_at),
-            Err(error) => return Err((self.store_failed(&error).await, None)),
-        };
-        self.give_back().await;
-        Err((over(reason, free_at, self.app.clock.now()), Some(free_at)))
-    }
 }
 
-/// A limit's refusal, with when to come again.
-pub(super) fn over(reason: Reason, free_at: Timestamp, now: Timestamp) -> Refusal {
-    let left = free_at.as_millis().saturating_sub(now.as_millis()).max(0);
-    let seconds = left.saturating_add(999).saturating_div(1000).max(1);
-    Refusal::new(reason, format!("Nothing was dialled. Dial again in {seconds} s."))
-        .with_header(header::RETRY_AFTER, HeaderValue::from(seconds))
+/// The name of a day in the store.
+const ALL_DAY: &str = "day";
+const ANONYMOUS_DAY: &str = "anonymous day";
+const ANONYMOUS_CALLS: &str = "anonymous calls";
+
+/// A place in it is a lease: it is given back when the call ends, and else it ends by itself.
+fn anonymous_calls(app: &App) -> Window {
+    let anonymous = &app.settings.access.anonymous;
+    Window { limit: anonymous.max_concurrent, length: anonymous.lease(), spacing: Duration::ZERO }
 }
 
-/// The counter of a UTC day, and when it ends.
-fn day(now: Timestamp) -> (String, Timestamp) {
-    let length = i64::try_from(DAY.as_millis()).unwrap_or(i64::MAX);
-    let day = now.as_millis().div_euclid(length);
-    (format!("day {day}"), Timestamp::from_millis(day.saturating_add(1).saturating_mul(length)))
+/// The call's own name, so that its last callback can give its place back.
+fn nonce(call_id: &CallId) -> Nonce {
+    Nonce::from_text(call_id.as_str().trim_end_matches('v'))
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_day_ends_at_midnight_utc() {
-        let at = Timestamp::from_millis;
-        assert_eq!(day(at(0)), ("day 0".to_owned(), at(86_400_000)));
-        assert_eq!(day(at(86_399_999)), day(at(0)));
-        assert_eq!(day(at(86_400_000)), ("day 1".to_owned(), at(172_800_000)));
-    }
-
-    #[test]
-    fn whoever_comes_at_the_time_that_was_named_is_not_too_early() {
-        let refusal =
-            over(Reason::DailyLimit, Timestamp::from_millis(1001), Timestamp::from_millis(0));
-        let response: http::Response<bytes::Bytes> = refusal.into();
-        assert_eq!(response.headers()[header::RETRY_AFTER], "2");
-    }
+/// An anonymous caller's call no longer counts as one of those in progress.
+pub(in crate::endpoint) async fn free_anonymous_call(
+    app: &App,
+    call_id: &CallId,
+) -> Result<(), StoreError> {
+    let (window, entry) = (anonymous_calls(app), nonce(call_id));
+    timely(app.store.give_window_back(ANONYMOUS_CALLS, window, &entry)).await
 }

@@ -1,4 +1,4 @@
-//! `Idempotency-Key`: the same dial asked twice rings once (`interface.md`, `stores.md` 6).
+//! `Idempotency-Key`: the same dial asked twice rings once.
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Response, StatusCode, header};
@@ -8,10 +8,10 @@ use crate::call::{CallId, CallSid, CallStatus, Fact, hex};
 use crate::endpoint::App;
 use crate::endpoint::answer::json;
 use crate::endpoint::refusal::{Reason, Refusal};
-use crate::store::{KeyClaim, KeyState, Nonce, Record};
+use crate::store::keys::find;
+use crate::store::{KeyClaim, KeyState, Nonce, Record, StoreError, timely};
 
-use super::request::DialRequest;
-use super::{Dialled, Permitted};
+use super::{Caller, Dialled};
 
 /// The longest key, characters.
 const LONGEST: usize = 255;
@@ -40,26 +40,47 @@ impl<'a> IdempotencyKey<'a> {
         }
     }
 
-    /// The claim on it. The scope is who authenticated: nobody replays another's answer.
-    pub(super) fn claim(
-        &self,
-        permitted: Permitted,
-        request: &DialRequest,
-        owner: Nonce,
-        call_id: CallId,
-    ) -> KeyClaim {
-        let scope = if permitted.with_token { "token" } else { "page" };
-        KeyClaim {
-            key: digest_of(&[scope, self.0]),
-            fingerprint: digest_of(&[&request.canonical]),
-            owner,
-            call_id,
+    /// Its name in the store, and what was sent with it. The scope is who asks: no page replays
+    /// another's answer.
+    pub(super) fn named(&self, caller: &Caller, canonical: &str) -> SentKey {
+        let scope = match caller {
+            Caller::WithToken => "token".to_owned(),
+            Caller::Anonymous { origin: None } => "page".to_owned(),
+            Caller::Anonymous { origin: Some(origin) } => format!("page {origin}"),
+        };
+        SentKey { key: digest_of(&[&scope, self.0]), fingerprint: digest_of(&[canonical]) }
+    }
+}
+
+/// A key as the store knows it, and the request that came with it.
+#[derive(Clone, Debug)]
+pub(super) struct SentKey {
+    key: String,
+    fingerprint: String,
+}
+
+impl SentKey {
+    pub(super) fn claim(self, owner: Nonce, call_id: CallId) -> KeyClaim {
+        KeyClaim { key: self.key, fingerprint: self.fingerprint, owner, call_id }
+    }
+
+    /// What the key's row says of a request that would be refused today. A repetition is not a new
+    /// dial: no limit, list, hour or setting of now applies to it.
+    pub(super) async fn earlier_dial(&self, app: &App) -> Result<Option<Response<Bytes>>, Refusal> {
+        let found = find(&*app.store, &self.key, &self.fingerprint, app.clock.now());
+        let unavailable = |error: StoreError| {
+            Refusal::new(Reason::StoreUnavailable, "Try again in a moment with the same key.")
+                .because("store", error)
+        };
+        match timely(Box::pin(found)).await.map_err(unavailable)? {
+            Some(state) => earlier(app, state),
+            None => Ok(None),
         }
     }
 }
 
 /// SHA-256 of the parts, each with its length before it, as 64 hex digits.
-pub(super) fn digest_of(parts: &[&str]) -> String {
+pub(in crate::endpoint) fn digest_of(parts: &[&str]) -> String {
     let mut context = digest::Context::new(&digest::SHA256);
     for part in parts {
         context.update(&(part.len() as u64).to_be_bytes());
@@ -69,22 +90,19 @@ pub(super) fn digest_of(parts: &[&str]) -> String {
 }
 
 /// What a request is told whose key was claimed before; nothing if the key is its own.
-pub(super) fn earlier(
-    app: &App,
-    state: KeyState,
-    request: &DialRequest,
-) -> Result<Option<Response<Bytes>>, Refusal> {
+pub(super) fn earlier(app: &App, state: KeyState) -> Result<Option<Response<Bytes>>, Refusal> {
     match state {
         KeyState::Claimed => Ok(None),
-        KeyState::Done { call_sid, record } => Ok(Some(again(app, &call_sid, &record, request))),
+        KeyState::Done { call_sid, record } => Ok(Some(again(app, &call_sid, &record))),
         KeyState::Reused => Err(Refusal::new(
             Reason::IdempotencyKeyReused,
             "Use a new Idempotency-Key for a different call.",
         )),
-        KeyState::InFlight => Err(Refusal::new(
+        KeyState::InFlight { call_id } => Err(Refusal::new(
             Reason::IdempotencyInFlight,
             "Ask again with the same key: the answer will be the same.",
         )
+        .with_call_id(call_id)
         .with_header(header::RETRY_AFTER, HeaderValue::from(RETRY_AFTER))),
         KeyState::Unknown { call_id } => Err(Refusal::new(
             Reason::IdempotencyUnknownOutcome,
@@ -95,7 +113,7 @@ pub(super) fn earlier(
 }
 
 /// The first answer again: Twilio's first word about the call, not its latest.
-fn again(app: &App, call_sid: &CallSid, record: &Record, request: &DialRequest) -> Response<Bytes> {
+fn again(app: &App, call_sid: &CallSid, record: &Record) -> Response<Bytes> {
     let intent = record.intent();
     let first = record.observations.iter().find_map(|seen| match &seen.fact {
         Fact::Status(event) if event.sequence.is_none() => Some(event.status.as_str()),
@@ -107,10 +125,12 @@ fn again(app: &App, call_sid: &CallSid, record: &Record, request: &DialRequest) 
         call_id: record.call_id.as_ref().map_or("", CallId::as_str),
         call_sid: call_sid.as_str(),
         status: first.unwrap_or(CallStatus::Queued.as_str()),
-        to: request.to.as_str(),
+        to: intent.map_or("", |intent| intent.to.as_str()),
         from: from.map_or("", |from| from.as_str()),
     };
-    json(StatusCode::OK, &body)
+    let mut response = json(StatusCode::OK, &body);
+    response.headers_mut().insert("idempotent-replayed", HeaderValue::from_static("true"));
+    response
 }
 
 #[cfg(test)]

@@ -1,7 +1,6 @@
 //! How a dial that placed no call is told, to the record and to the caller.
 
 use http::{HeaderValue, header};
-use tracing::{error, warn};
 
 use crate::call::{CallId, Fact};
 use crate::endpoint::refusal::{Reason, Refusal};
@@ -19,36 +18,40 @@ pub(super) fn fact_of(error: &DialError) -> Fact {
     }
 }
 
-/// What the caller is told; the log gets the rest.
+/// What the caller is told, and the log beside it.
 pub(super) fn refusal(error: &DialError, call_id: &CallId) -> Refusal {
-    match error {
-        DialError::RateLimited { retry_after, .. } => {
-            warn!(service = "twilio", status = 429, callId = %call_id, "nothing was dialled");
-            Refusal::new(Reason::TwilioRateLimited, "Nothing was dialled. Wait, then dial again.")
-                .with_header(header::RETRY_AFTER, HeaderValue::from(*retry_after))
+    let refusal = match error {
+        DialError::RateLimited { retry_after, code } => {
+            let message = "Nothing was dialled. Wait, then dial again.";
+            let refusal = Refusal::new(Reason::TwilioRateLimited, message)
+                .with_header(header::RETRY_AFTER, HeaderValue::from(*retry_after));
+            code.map_or(refusal.clone(), |code| refusal.with_code(code))
         }
-        DialError::Rejected { status, code } => {
-            warn!(service = "twilio", status, code, callId = %call_id, "Twilio refused the call");
+        DialError::Rejected { code, .. } => {
             explained(Reason::TwilioRejected, *code, "Look into Twilio's debugger log.")
         }
         DialError::Unauthorized { code } => {
-            error!(service = "twilio", status = 401, code, callId = %call_id, "Twilio refused our credentials");
-            let what = "Check TWILIO_ACCOUNT_SID and TWILIO_AUTH_TOKEN (or the API key).";
+            let what = "Check TWILIO_ACCOUNT_SID and TWILIO_AUTH_TOKEN (or the API key), and that TWILIO_API_URL is of the same region.";
             explained(Reason::TwilioUnauthorized, *code, what)
         }
-        DialError::Unreachable { why } => {
-            error!(service = "twilio", why, callId = %call_id, "nothing was dialled: Twilio could not be reached");
+        DialError::Unreachable { .. } => {
             Refusal::new(Reason::TwilioUnreachable, "Nothing was sent. Dial again in a moment.")
         }
+        DialError::Unknown { .. } => Refusal::new(
+            Reason::TwilioUnknownOutcome,
+            "Do not dial again: follow the call with GET /api/twilio/status?callId=.",
+        ),
+    };
+    let why = match error {
+        DialError::Rejected { status, .. } => format!("HTTP {status}"),
+        DialError::RateLimited { .. } => "HTTP 429".to_owned(),
+        DialError::Unauthorized { .. } => "HTTP 401".to_owned(),
+        DialError::Unreachable { why } => why.clone(),
         DialError::Unknown { why } => {
-            error!(service = "twilio", why, callId = %call_id, "nobody knows whether the phone rings");
-            Refusal::new(
-                Reason::TwilioUnknownOutcome,
-                "Do not dial again: follow the call with GET /api/twilio/status?callId=.",
-            )
-            .with_call_id(call_id.clone())
+            format!("dial outcome unknown: the phone may be ringing ({why})")
         }
-    }
+    };
+    refusal.with_call_id(call_id.clone()).because("twilio", why)
 }
 
 /// Twilio's own refusal: its code, what it truly means, and what to do.

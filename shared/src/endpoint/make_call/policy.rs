@@ -16,7 +16,8 @@ pub(super) fn permit_destination(
     to: &E164,
     now: Timestamp,
 ) -> Result<(), Refusal> {
-    judge(to, own, &policy.allowed(own), &policy.blocklist).map_err(refusal)?;
+    judge(to, own, &policy.allowed(own), &policy.blocklist, policy.test_numbers)
+        .map_err(refusal)?;
     let quiet = policy.quiet_hours.as_ref().and_then(|hours| hours.quiet(to, now));
     quiet.map_or(Ok(()), |quiet| Err(too_late(quiet, now)))
 }
@@ -37,6 +38,10 @@ fn refusal(objection: Objection) -> Refusal {
             match why {
                 WhyBlocked::Emergency => "Emergency and service numbers are never called.",
                 WhyBlocked::Satellite => "Satellite networks are never called.",
+                WhyBlocked::TwilioTest => {
+                    "Twilio's test numbers reach no phone: set TWILIO_TEST_CREDENTIALS=true to \
+                     dial them with Twilio's test credentials."
+                }
                 WhyBlocked::SharedCost | WhyBlocked::Blocklist => {
                     "Numbers that cost more than a call are never called."
                 }

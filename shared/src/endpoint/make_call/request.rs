@@ -1,13 +1,17 @@
 //! The request body: JSON into typed values, or the one thing that is wrong with it.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
+use http::HeaderMap;
 use serde_json::value::RawValue;
 
 use crate::call::{DynamicVariables, E164, MachineDetection};
+use crate::endpoint::access::{Caller, needs_token};
 use crate::endpoint::refusal::{Reason, Refusal};
-use crate::json::{Members, NotMembers, cut};
-use crate::settings::Calling;
+use crate::endpoint::{BODY_LIMIT, has_media_type};
+use crate::json::{Members, cut};
+use crate::settings::{Anonymous, Calling, Connect, Settings};
 
 /// Seconds a phone rings if nothing is said.
 const DEFAULT_TIMEOUT: u32 = 30;
@@ -16,7 +20,33 @@ const MAX_CAMPAIGN_MEMBERS: usize = 20;
 /// The most bytes of `campaignData`, names and texts together.
 const MAX_CAMPAIGN_BYTES: usize = 4 * 1024;
 
-/// A body that is in order.
+/// A body that is a JSON object.
+#[derive(Clone, Debug)]
+pub(super) struct Sent<'a> {
+    members: Members<'a>,
+    /// The same text for every spelling of the members as they were sent, whatever the settings are.
+    pub(super) canonical: String,
+}
+
+impl<'a> Sent<'a> {
+    pub(super) fn parse(headers: &HeaderMap, body: &'a [u8]) -> Result<Self, Refusal> {
+        if !has_media_type(headers, "application/json") {
+            let message = "Send `Content-Type: application/json`.";
+            return Err(Refusal::new(Reason::UnsupportedMediaType, message));
+        }
+        if body.len() > BODY_LIMIT {
+            return Err(Refusal::new(Reason::BodyTooLarge, "Send at most 64 KiB."));
+        }
+        let members = Members::parse(body).map_err(|error| {
+            let example = r#"Send a JSON object such as {"to": "+12125550123"}"#;
+            Refusal::new(Reason::InvalidJson, format!("{example}: the request {error}."))
+        })?;
+        let canonical = members.canonical();
+        Ok(Self { members, canonical })
+    }
+}
+
+/// A request that may be dialled, as far as itself and its caller's rights go.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct DialRequest {
     pub(super) to: E164,
@@ -26,29 +56,56 @@ pub(super) struct DialRequest {
     pub(super) timeout_seconds: u32,
     pub(super) time_limit_seconds: u32,
     pub(super) machine_detection: Option<MachineDetection>,
-    /// The same text for every spelling of the members as they were sent, whatever the settings are.
-    pub(super) canonical: String,
 }
 
 impl DialRequest {
-    /// Parses a body.
-    pub(super) fn parse(body: &[u8], calling: &Calling) -> Result<Self, Refusal> {
-        let mut members = Members::parse(body).map_err(|error| not_an_object(&error))?;
-        let canonical = members.canonical();
-        let longest = calling.time_limit_seconds;
+    /// Parses what was sent, within what this caller may use.
+    pub(super) fn parse(
+        sent: &Sent<'_>,
+        settings: &Settings,
+        caller: &Caller,
+    ) -> Result<Self, Refusal> {
+        let mut members = sent.members.clone();
+        let (calling, anonymous) = (&settings.calling, &settings.access.anonymous);
+        let (longest_ring, longest_talk) = match caller {
+            Caller::WithToken => (600, calling.time_limit_seconds),
+            Caller::Anonymous { .. } => (
+                Anonymous::MAX_TIMEOUT,
+                calling.time_limit_seconds.min(anonymous.time_limit_seconds),
+            ),
+        };
         let to = to(&mut members)?;
         let own = variables(&mut members)?;
+        let is_listed = |name: &String| anonymous.variables.contains(name);
+        if !caller.has_token() && !own.iter().all(|(name, _)| is_listed(name)) {
+            let or_else = ", or name the variables in ANONYMOUS_VARIABLES";
+            return Err(needs_token(settings, or_else)
+                .with_error("This caller may not set these dynamic variables."));
+        }
         let campaign = campaign_variables(&mut members, calling)?;
+        let dynamic_variables = own
+            .with_texts(campaign)
+            .map_err(|error| invalid(format!("dynamicVariables with campaignData {error}.")))?;
+        let connect = settings.elevenlabs.as_ref().map(|agent| agent.connect);
+        if connect == Some(Connect::SignedUrl) && !dynamic_variables.is_empty() {
+            return Err(invalid(
+                "dynamicVariables cannot reach the agent with ELEVENLABS_CONNECT=signed-url: use register-call.".to_owned(),
+            ));
+        }
+        let record = record(&mut members)?;
+        if record == Some(true) && !caller.has_token() && !calling.record_calls {
+            return Err(needs_token(settings, ", or set RECORD_CALLS=true")
+                .with_error("This caller may not have calls recorded."));
+        }
         let request = Self {
             to,
-            dynamic_variables: own
-                .with_texts(campaign)
-                .map_err(|error| invalid(format!("dynamicVariables with campaignData {error}.")))?,
-            record: record(&mut members)?,
-            timeout_seconds: seconds(&mut members, "timeout", 5, 600)?.unwrap_or(DEFAULT_TIMEOUT),
-            time_limit_seconds: seconds(&mut members, "timeLimit", 1, longest)?.unwrap_or(longest),
+            dynamic_variables,
+            record,
+            timeout_seconds: seconds(&mut members, "timeout", 5, longest_ring)?
+                .unwrap_or(DEFAULT_TIMEOUT),
+            time_limit_seconds: seconds(&mut members, "timeLimit", 1, longest_talk)?
+                .unwrap_or(longest_talk),
             machine_detection: machine_detection(&mut members)?,
-            canonical,
         };
         // A misspelt name must not ring a person without the variables or the limit that was meant.
         match members.first_name() {
@@ -58,23 +115,22 @@ impl DialRequest {
     }
 }
 
-fn not_an_object(error: &NotMembers) -> Refusal {
-    let example = r#"Send a JSON object such as {"to": "+12125550123"}"#;
-    Refusal::new(Reason::InvalidJson, format!("{example}: the request {error}."))
-}
-
 fn invalid(message: String) -> Refusal {
     Refusal::new(Reason::InvalidParameter, message)
 }
 
 fn to(members: &mut Members<'_>) -> Result<E164, Refusal> {
-    let message = "Send `to` in international form: +, country code, number, digits only, for example +12125550123.";
-    let missing = || Refusal::new(Reason::MissingTo, message);
+    let say = |wrong: &dyn fmt::Display| {
+        format!("Send `to` as +, country code and number, for example +12125550123: {wrong}.")
+    };
+    let missing = || Refusal::new(Reason::MissingTo, say(&"it is missing"));
     let value = members.take("to").ok_or_else(missing)?;
     match serde_json::from_str::<String>(value.get()) {
         Ok(text) if text.is_empty() => Err(missing()),
-        Ok(text) => E164::parse(&text).map_err(|_| Refusal::new(Reason::InvalidTo, message)),
-        Err(_) => Err(Refusal::new(Reason::InvalidTo, message)),
+        Ok(text) => {
+            E164::parse(&text).map_err(|wrong| Refusal::new(Reason::InvalidTo, say(&wrong)))
+        }
+        Err(_) => Err(Refusal::new(Reason::InvalidTo, say(&"it must be a string"))),
     }
 }
 
@@ -153,20 +209,30 @@ mod tests {
     use super::*;
     use crate::settings::Settings;
 
-    /// `CAMPAIGN_VARIABLES`, and the defaults of everything else.
-    fn calling() -> Calling {
-        let campaign = "leadName=_prospect_name_, campaignName = _product_name_";
-        let var = |name: &str| (name == "CAMPAIGN_VARIABLES").then(|| campaign.to_owned());
-        Settings::parse(&var).calling
+    const ANONYMOUS: Caller = Caller::Anonymous { origin: None };
+
+    fn parse_of(body: &[u8], caller: &Caller) -> Result<(DialRequest, String), Refusal> {
+        let settings = Settings::parse(&|name: &str| {
+            let value = match name {
+                "ANONYMOUS_VARIABLES" => "name",
+                "CAMPAIGN_VARIABLES" => "leadName=_prospect_name_, campaignName = _product_name_",
+                _ => return None,
+            };
+            Some(value.to_owned())
+        });
+        let json = [(http::header::CONTENT_TYPE, "application/json".parse().unwrap())];
+        let sent = Sent::parse(&json.into_iter().collect(), body)?;
+        Ok((DialRequest::parse(&sent, &settings, caller)?, sent.canonical))
     }
 
     fn parse(body: &str) -> Result<DialRequest, Reason> {
-        DialRequest::parse(body.as_bytes(), &calling()).map_err(|refusal| refusal.reason)
+        let parsed = parse_of(body.as_bytes(), &Caller::WithToken);
+        parsed.map(|(request, _)| request).map_err(|refusal| refusal.reason)
     }
 
     /// The message of a refusal, and its reason.
     fn refused(body: &str) -> (Reason, String) {
-        let refusal = DialRequest::parse(body.as_bytes(), &calling()).unwrap_err();
+        let refusal = parse_of(body.as_bytes(), &Caller::WithToken).unwrap_err();
         (refusal.reason, format!("{refusal:?}"))
     }
 
@@ -193,7 +259,7 @@ mod tests {
         ] {
             assert_eq!(parse(body), Err(Reason::InvalidJson), "{body}");
         }
-        assert!(DialRequest::parse(&[0xff, 0xfe], &calling()).is_err());
+        assert!(parse_of(&[0xff, 0xfe], &Caller::WithToken).is_err());
         let (_, told) = refused("{\"to\":\n\"+1");
         assert!(told.contains("line 2, column 3"), "{told}");
     }
@@ -210,6 +276,7 @@ mod tests {
             json!("911"),
             json!(" "),
             json!("+1 212"),
+            json!("+112125550123"),
         ] {
             let body = json!({ "to": to }).to_string();
             assert_eq!(parse(&body), Err(Reason::InvalidTo), "{body}");
@@ -262,7 +329,7 @@ mod tests {
 
     #[test]
     fn the_spelling_of_a_body_changes_nothing_in_what_was_sent_and_everything_else_does() {
-        let canonical = |body: &str| parse(body).unwrap().canonical;
+        let canonical = |body: &str| parse_of(body.as_bytes(), &Caller::WithToken).unwrap().1;
         let plain = canonical(r#"{"to":"+12125550123","dynamicVariables":{"a":1,"b":"x"}}"#);
         let same = r#" {"dynamicVariables":{"b":"x","a":1},"timeout":null,"to":"+12125550123"}"#;
         assert_eq!(canonical(same), plain);
@@ -324,10 +391,39 @@ mod tests {
         }
     }
 
+    #[test]
+    fn a_caller_without_the_token_has_a_share_of_its_own() {
+        let of = |mut body: serde_json::Value| {
+            body["to"] = json!("+12125550123");
+            let parsed = parse_of(body.to_string().as_bytes(), &ANONYMOUS);
+            parsed.map(|(request, _)| request).map_err(|refusal| refusal.reason)
+        };
+        let plain = of(json!({})).unwrap();
+        assert_eq!((plain.timeout_seconds, plain.time_limit_seconds), (30, 300));
+        for right in [
+            json!({"timeout": 60}),
+            json!({"timeLimit": 300}),
+            json!({"dynamicVariables": {"name": "Jo"}}),
+            json!({"campaignData": {"leadName": "Jo"}}),
+            json!({"record": false}),
+        ] {
+            assert!(of(right.clone()).is_ok(), "{right}");
+        }
+        for (wrong, reason) in [
+            (json!({"timeout": 61}), Reason::InvalidParameter),
+            (json!({"timeLimit": 301}), Reason::InvalidParameter),
+            (json!({"dynamicVariables": {"name": "Jo", "x": 1}}), Reason::TokenNotConfigured),
+            (json!({"dynamicVariables": {"secret__key": "x"}}), Reason::TokenNotConfigured),
+            (json!({"record": true}), Reason::TokenNotConfigured),
+        ] {
+            assert_eq!(of(wrong.clone()), Err(reason), "{wrong}");
+        }
+    }
+
     proptest! {
         #[test]
         fn no_body_panics(body in any::<Vec<u8>>(), text in any::<String>()) {
-            let _ = DialRequest::parse(&body, &calling());
+            let _ = parse_of(&body, &ANONYMOUS);
             let _ = parse(&json!({"to": text, (text.clone()): text, "campaignData": {(text.clone()): text}}).to_string());
         }
     }

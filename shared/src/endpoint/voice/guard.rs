@@ -4,8 +4,6 @@
 //! While the store is down nobody can claim anything: the call is connected all the same, the log
 //! says so, and this process remembers for itself.
 
-use std::collections::VecDeque;
-use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::time::{Instant, sleep, timeout_at};
@@ -13,6 +11,7 @@ use tracing::warn;
 
 use crate::call::{AgentAnswer, CallSid};
 use crate::endpoint::App;
+use crate::endpoint::recent::Recent;
 use crate::store::{Claim, Nonce, Record, StoreError};
 use crate::twilio::VoiceRequest;
 
@@ -86,31 +85,29 @@ pub(crate) struct Remembered {
 
 /// What this process answered and the store does not know. A warm instance catches repeats with it;
 /// a cold one cannot.
-#[derive(Debug, Default)]
-pub(crate) struct Unguarded(Mutex<VecDeque<(CallSid, Remembered)>>);
+#[derive(Debug)]
+pub(crate) struct Unguarded(Recent<CallSid, Remembered>);
 
 /// Calls remembered at most: enough for the minutes a webhook may be repeated in.
 const REMEMBERED: usize = 256;
 
+impl Default for Unguarded {
+    fn default() -> Self {
+        Self(Recent::new(REMEMBERED))
+    }
+}
+
 impl Unguarded {
+    /// The first answer stays.
     pub(super) fn remember(&self, call_sid: &CallSid, remembered: Remembered) {
-        let mut calls = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if calls.iter().any(|(known, _)| known == call_sid) {
-            return;
-        }
-        if calls.len() == REMEMBERED {
-            calls.pop_front();
-        }
-        calls.push_back((call_sid.clone(), remembered));
+        self.0.update(call_sid, |known| known.unwrap_or(remembered));
     }
 
     pub(super) fn forget(&self, call_sid: &CallSid) {
-        let mut calls = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        calls.retain(|(known, _)| known != call_sid);
+        self.0.forget(call_sid);
     }
 
     fn recall(&self, call_sid: &CallSid) -> Option<Remembered> {
-        let calls = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        calls.iter().find(|(known, _)| known == call_sid).map(|(_, remembered)| remembered.clone())
+        self.0.recall(call_sid)
     }
 }

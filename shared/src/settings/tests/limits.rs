@@ -26,11 +26,42 @@ fn a_limit_is_a_number_in_its_range_and_has_a_default() {
 #[test]
 fn whom_we_ring_and_when_is_parsed_whole_or_refused() {
     assert_taken("CALL_ALLOWED_PREFIXES", &["", "+1", "+1,+44", "+1 , +4420"]);
-    assert_refused("CALL_ALLOWED_PREFIXES", &["1", "+", "+0", "+1;+44", "+1,x"]);
+    assert_refused("CALL_ALLOWED_PREFIXES", &["1", "+", "+0", "+1;+44", "+1,x", "+440"]);
     assert_taken("CALL_BLOCKLIST", &["", "+12125550101", "+12125550101, +12125550102"]);
-    assert_refused("CALL_BLOCKLIST", &["911", "+12125550101;+12125550102"]);
+    assert_refused("CALL_BLOCKLIST", &["911", "+12125550101;+12125550102", "+112125550101"]);
     assert_taken("CALL_QUIET_HOURS", &["", "21:00-08:00", " 00:00-23:59 "]);
     assert_refused("CALL_QUIET_HOURS", &["21-8", "25:00-08:00", "21:00", "never"]);
+}
+
+#[test]
+fn an_entry_that_spells_another_number_says_what_to_write() {
+    let vars = with(&[("CALL_BLOCKLIST", "+1 (212) 555-0101, +4402079460123")]);
+    let [problem] = parse(&vars).problems.try_into().unwrap();
+    let said = problem.to_string();
+    assert!(
+        said.starts_with("CALL_BLOCKLIST") && said.ends_with("leave out the 0 behind +44"),
+        "{said}"
+    );
+    let vars = with(&[("TWILIO_PHONE_NUMBER", "+112125550100")]);
+    let [problem] = parse(&vars).problems.try_into().unwrap();
+    assert!(problem.to_string().ends_with("leave out the 1 behind +1"), "{problem}");
+    let vars = with(&[("CALL_BLOCKLIST", "+1 (212) 555-0101")]);
+    assert_eq!(parse(&vars).destinations.blocklist[0].as_str(), "+12125550101");
+}
+
+#[test]
+fn test_numbers_are_dialled_at_a_simulator_and_with_test_credentials() {
+    let dialled = |api: &str, flag: &str| {
+        let vars = with(&[("TWILIO_API_URL", api), ("TWILIO_TEST_CREDENTIALS", flag)]);
+        parse(&vars).destinations.test_numbers
+    };
+    for twilios in ["", "https://api.twilio.com", "https://api.dublin.ie1.twilio.com"] {
+        assert!(!dialled(twilios, "") && !dialled(twilios, "false"), "{twilios}");
+        assert!(dialled(twilios, "true"), "{twilios}");
+    }
+    assert!(dialled("http://127.0.0.1:4010", ""));
+    // Not known where the calls would go.
+    assert!(!dialled("nowhere", ""));
 }
 
 #[test]

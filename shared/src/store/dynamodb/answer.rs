@@ -1,14 +1,15 @@
 //! Voice's guard: claim and TwiML stand in the row of the `CallSid`.
 //!
-//! Each is 1 request: make-call's note of Twilio's answer, usually there long before somebody picks
+//! Each is 1 write. make-call's note of Twilio's answer, usually there long before the person picks
 //! up, has left the dynamic variables in that row. Where it has not, the claim links the two names
-//! and fetches the variables at the same time, for 1 request each.
+//! and fetches the variables at the same time, for 1 request each. That the row of the `callId` leads
+//! back cannot be seen in the row of the SID, so the answer looks there, beside its write.
 
 use super::DynamoDb;
 use super::body::pack;
 use super::both::both;
 use super::item::{Item, get_text, text};
-use super::link::{brought, contended};
+use super::link::{brought, contended, is_linked};
 use super::read::is_of;
 use super::request::{Written, find};
 use super::row::{CALL, Rows, call_key, vars_key};
@@ -63,9 +64,17 @@ impl Answers for DynamoDb {
             let key = seen.key();
             let body = pack(&key, seen, "")?;
             let keep = |row: Update| row.set_once(TWIML, text(twiml)).set_once(&key, text(&body));
-            let before = self.write_for_voice(call, keep, now).await?;
-            self.heal(call, &before, now).await;
-            Ok(())
+            let write = self.write_for_voice(call, keep, now);
+            let CallRef::Named { call_sid, call_id: Some(call_id) } = call else {
+                return write.await.map(|_| ());
+            };
+            let key_of_id = call_key(call_id.as_str());
+            let (before, by_id) = both(write, self.get(&key_of_id, now)).await;
+            let by_id = by_id.ok().flatten();
+            if by_id.is_some_and(|by_id| is_linked(&by_id, call_sid)) {
+                return before.map(|_| ());
+            }
+            self.complete_link(call_id, call_sid, &before?, now).await
         })
     }
 }
@@ -111,8 +120,8 @@ impl DynamoDb {
         }
     }
 
-    /// Completes the link if voice's write to the row of the SID began it. Should it fail, the first
-    /// callback links them all the same. The claim is made, and somebody is on the line.
+    /// Completes the link if the claim began it. Should it fail, the next observation links them all
+    /// the same. The claim is made, and a person is on the line.
     async fn heal(&self, call: &CallRef, before: &Item, now: Timestamp) {
         let CallRef::Named { call_sid, call_id: Some(call_id) } = call else { return };
         if !before.contains_key(CALL) {

@@ -8,10 +8,14 @@ use crate::call::Timestamp;
 
 /// The table's key.
 pub(super) const PK: &str = "pk";
-/// The index of calls by age, and its keys: the day, then the millisecond and the call's name.
+/// The index of calls by age, and its keys: [`LISTED`], then the millisecond and the call's name.
 pub(super) const RECENT: &str = "recent";
 pub(super) const GPK: &str = "gpk";
 pub(super) const GSK: &str = "gsk";
+/// The one partition of the index, so that one request reads the newest calls however old they are.
+/// At any moment a partition for each day would be written to by all just the same. Earlier versions
+/// had those, `D#<day>`, and IAM policies name the prefix.
+pub(super) const LISTED: &str = "D#all";
 /// When DynamoDB may delete the item, epoch seconds. It takes days over it.
 pub(super) const TTL: &str = "ttl";
 /// When the item is gone for us, epoch milliseconds.
@@ -60,7 +64,7 @@ pub(super) fn sortable(at: Timestamp) -> String {
     format!("{:013}", at.as_millis())
 }
 
-/// The day of a time, as it stands in [`GPK`].
+/// The day of a time, as earlier versions wrote it into [`GPK`].
 pub(super) fn day(at: Timestamp) -> i64 {
     at.as_millis() / (24 * 60 * 60 * 1000)
 }

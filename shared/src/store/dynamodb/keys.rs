@@ -1,11 +1,11 @@
 //! Idempotency keys. Each operation is 1 request; the row of an expired claim is overwritten.
 
 use super::DynamoDb;
-use super::item::{TTL, UNTIL, get_text, get_time, millis, number, text, ttl_seconds};
+use super::item::{Item, TTL, UNTIL, get_text, get_time, millis, number, text, ttl_seconds};
 use super::request::Written;
 use super::update::Update;
 use crate::call::{CallId, Timestamp};
-use crate::store::{KeyClaim, KeyRow, Keys, Nonce, StoreFuture};
+use crate::store::{KeyClaim, KeyRow, Keys, Nonce, StoreError, StoreFuture};
 
 const FINGERPRINT: &str = "fingerprint";
 const OWNER: &str = "owner";
@@ -13,8 +13,28 @@ const CALL_ID: &str = "call_id";
 const CLAIMED_AT: &str = "claimed_at";
 const UNKNOWN: &str = "unknown";
 
+const PREFIX: &str = "KEY#";
+
 fn row(claim: &KeyClaim) -> Update {
-    Update::of(format!("KEY#{}", claim.key))
+    Update::of(format!("{PREFIX}{}", claim.key))
+}
+
+/// What we wrote ourselves can be read; if not, the row blocks its key.
+fn decode(key: &str, found: &Item) -> Result<KeyRow, StoreError> {
+    let known = |attribute| get_text(found, attribute).unwrap_or_default();
+    let call_id = CallId::parse(known(CALL_ID)).ok();
+    let malformed = || StoreError::new("DynamoDB: the row of a key is malformed");
+    let (call_id, claimed_at) = call_id.zip(get_time(found, CLAIMED_AT)).ok_or_else(malformed)?;
+    Ok(KeyRow {
+        claim: KeyClaim {
+            key: key.to_owned(),
+            fingerprint: known(FINGERPRINT).to_owned(),
+            owner: Nonce::from_text(known(OWNER)),
+            call_id,
+        },
+        claimed_at,
+        is_unknown: found.contains_key(UNKNOWN),
+    })
 }
 
 fn owned(claim: &KeyClaim) -> Update {
@@ -40,19 +60,14 @@ impl Keys for DynamoDb {
                 }
                 Written::Refused(found) => found,
             };
-            let known = |attribute| get_text(&found, attribute).unwrap_or_default();
-            Ok(KeyRow {
-                claim: KeyClaim {
-                    key: claim.key.clone(),
-                    fingerprint: known(FINGERPRINT).to_owned(),
-                    owner: Nonce::from_text(known(OWNER)),
-                    // What we wrote ourselves parses; if not, the row is nobody's and blocks.
-                    call_id: CallId::parse(known(CALL_ID))
-                        .unwrap_or_else(|_| claim.call_id.clone()),
-                },
-                claimed_at: get_time(&found, CLAIMED_AT).unwrap_or(now),
-                is_unknown: found.contains_key(UNKNOWN),
-            })
+            decode(&claim.key, &found)
+        })
+    }
+
+    fn find_key<'a>(&'a self, key: &'a str, now: Timestamp) -> StoreFuture<'a, Option<KeyRow>> {
+        Box::pin(async move {
+            let found = self.get(&format!("{PREFIX}{key}"), now).await?;
+            found.map(|found| decode(key, &found)).transpose()
         })
     }
 

@@ -1,13 +1,8 @@
-//! Counters, 1 request each; windows and slots have files of their own.
+//! Limits: windows, slots and days have files of their own.
 
 use super::DynamoDb;
-use super::item::number;
-use super::request::Written;
-use super::update::Update;
 use crate::call::{CallId, Timestamp};
 use crate::store::{Limits, Nonce, StoreFuture, Taken, Window};
-
-const COUNT: &str = "n";
 
 impl Limits for DynamoDb {
     fn take_window<'a>(
@@ -43,28 +38,22 @@ impl Limits for DynamoDb {
         Box::pin(self.end_lease(call_id))
     }
 
-    fn count<'a>(
+    fn take_day<'a>(
         &'a self,
-        counter: &'a str,
+        name: &'a str,
         limit: u32,
-        expires_at: Timestamp,
+        entry: &'a Nonce,
         now: Timestamp,
     ) -> StoreFuture<'a, Taken> {
-        Box::pin(async move {
-            let full = Taken::No { free_at: expires_at };
-            // A counter that is not there yet passes every comparison.
-            if limit == 0 {
-                return Ok(full);
-            }
-            let update = Update::of(format!("CNT#{counter}"))
-                .add(COUNT, 1)
-                .living_until(expires_at)
-                .when("attribute_not_exists(@) OR @ < ?", COUNT, number(limit.into()))
-                .unless_expired(now);
-            Ok(match self.update(&update, now).await? {
-                Written::Done(_) => Taken::Yes,
-                Written::Refused(_) => full,
-            })
-        })
+        Box::pin(self.take_of_day(name, limit, entry, now))
+    }
+
+    fn give_day_back<'a>(
+        &'a self,
+        name: &'a str,
+        entry: &'a Nonce,
+        now: Timestamp,
+    ) -> StoreFuture<'a, ()> {
+        Box::pin(self.give_back_of_day(name, entry, now))
     }
 }

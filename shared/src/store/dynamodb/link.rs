@@ -2,7 +2,7 @@
 
 use super::DynamoDb;
 use super::body::{META, pack, unpack};
-use super::item::{Item, UNTIL, get_text, get_time, number, text};
+use super::item::{Item, UNTIL, get_number, get_text, get_time, number, text};
 use super::observe::variables_of;
 use super::request::Written;
 use super::row::{CALL, LINKED, SID, VARS, bodies, call_key, created_at, named_sid};
@@ -21,13 +21,26 @@ impl Update {
     }
 
     /// Marks the call as linked and takes over what stands in the row of its SID, but for `except`,
-    /// which this update writes itself.
-    pub(super) fn linked(self, by_sid: &Item, except: Option<&str>) -> Self {
+    /// which this update writes itself. The row of the SID says already which call it belongs to.
+    fn linked(self, by_sid: &Item, except: Option<&str>) -> Self {
         let moved = bodies(by_sid).filter(|(name, _)| *name != ANSWER && Some(*name) != except);
-        moved.fold(self.set(LINKED, number(1)), |update, (name, body)| {
+        moved.fold(self.set(LINKED, number(DONE)), |update, (name, body)| {
             update.set_once(name, text(body))
         })
     }
+
+    /// Refused unless the row of the SID is known to lead here.
+    pub(super) fn when_linked(self) -> Self {
+        self.when("@ = ?", LINKED, number(DONE))
+    }
+}
+
+/// What the mark says. Earlier versions wrote the name of an observation that was about to link.
+const DONE: i64 = 1;
+
+/// Whether the row of a `callId` and the row of this SID lead to each other.
+pub(super) fn is_linked(by_id: &Item, sid: &CallSid) -> bool {
+    get_number(by_id, LINKED) == Some(DONE) && named_sid(by_id).as_ref() == Some(sid)
 }
 
 /// The intent on its way into the row of a SID: one claim there then tells voice the variables.
@@ -92,14 +105,9 @@ impl DynamoDb {
         by_sid: &Item,
         now: Timestamp,
     ) -> Result<(), StoreError> {
-        let update = Update::of(call_key(call_id.as_str()))
-            .named(sid)
-            .linked(by_sid, None)
-            .listed(now)
-            .living_until(self.expiry(now))
-            .unless_expired(now);
+        let update = self.linking(call_id, sid, by_sid, None, now).await?;
         match self.update(&update, now).await? {
-            Written::Done(before) => self.keep_the_older_age(call_id, &before, by_sid, now).await,
+            Written::Done(_) => Ok(()),
             Written::Refused(item) if named_sid(&item).is_some() => {
                 let created = created_at(by_sid).unwrap_or(now);
                 let update = Update::of(call_key(sid.as_str())).listed(created).remove(CALL);
@@ -109,38 +117,33 @@ impl DynamoDb {
         }
     }
 
-    /// Two rows that turned out to be one call are as old as the older. No request but for a row
-    /// that was listed under the SID alone.
-    pub(super) async fn keep_the_older_age(
+    /// The write that completes a link, and everything with it: nothing is left to do after the mark.
+    /// Two rows that turned out to be one call are as old as the older, so where the row of the SID
+    /// was listed by itself, the other is looked at first, for 1 request.
+    pub(super) async fn linking(
         &self,
         call_id: &CallId,
-        by_id: &Item,
+        sid: &CallSid,
         by_sid: &Item,
+        except: Option<&str>,
         now: Timestamp,
-    ) -> Result<(), StoreError> {
-        let (Some(created), Some(until)) = (created_at(by_sid), get_time(by_sid, UNTIL)) else {
-            return Ok(());
-        };
-        if created_at(by_id).is_some_and(|ours| ours <= created) {
-            return Ok(());
+    ) -> Result<Update, StoreError> {
+        let key = call_key(call_id.as_str());
+        let mut older = None;
+        if let (Some(created), Some(until)) = (created_at(by_sid), get_time(by_sid, UNTIL)) {
+            let by_id = self.get(&key, now).await?;
+            let ours = by_id.as_ref().and_then(created_at);
+            older = ours.is_none_or(|ours| ours > created).then_some((created, until));
         }
-        let update = Update::of(call_key(call_id.as_str()))
-            .created_like(created, until)
-            .when("attribute_exists(@)", SID, None)
-            .unless_expired(now);
-        self.update(&update, now).await.map(|_| ())
+        let update = Update::of(key).named(sid).linked(by_sid, except).unless_expired(now);
+        Ok(match older {
+            Some((created, until)) => update.created_like(created, until),
+            None => update.listed(now).living_until(self.expiry(now)),
+        })
     }
 }
 
 /// An item expired, was deleted, and had expired again.
 pub(super) fn contended() -> StoreError {
     StoreError::new("DynamoDB: an item changed under our hands")
-}
-
-/// Whether the row of a `callId` says that its SID knows of it, or that another observation than
-/// this one has seen to it.
-pub(super) fn is_linked(by_id: &Item, key: &str) -> bool {
-    by_id.contains_key(LINKED)
-        && get_text(by_id, LINKED) != Some(key)
-        && get_text(by_id, SID).is_some()
 }

@@ -5,7 +5,7 @@
 //! | `CALL#<callId>` | a call that we dialled: one attribute per observation, `sid`, `linked` | begin, observe |
 //! | `CALL#<CallSid>` | a call that rang us: the same. Of a call that we dialled: `call`, the `callId` that it belongs to. Of both: voice's `claim`, `twiml` and `v#answer` | observe, claim, answer |
 //! | `VARS#<callId>` | the dynamic variables, if there are any | begin |
-//! | `KEY#` `WIN#` `CONC` `CNT#` | keys and limits | [`keys`], [`window`], [`slots`], [`limits`] |
+//! | `KEY#` `WIN#` `CONC` `CNT#` | keys and limits | [`keys`], [`window`], [`slots`], [`day`] |
 //!
 //! Variables and TwiML stand outside the item that every callback writes to, because each write is
 //! billed by the size of the whole item. Voice's part is keyed by `CallSid`, which is what must not
@@ -14,21 +14,24 @@
 //!
 //! # The link
 //!
-//! `CALL#<CallSid>` has `call` before `CALL#<callId>` has `linked`. Setting `call` shows, in the old
-//! image, all that was recorded under the SID alone, and from then on such a record is turned away
-//! to the other row; so what was found there moves over exactly once, and of all deliveries exactly
-//! one sees the call end. A link counts unless the other row names another SID.
+//! `CALL#<CallSid>` has `call` before `CALL#<callId>` has `linked`, and `linked` says that both are
+//! done: a mark never says that a link is still to be made, because whoever wrote it may die. Setting
+//! `call` shows, in the old image, all that was recorded under the SID alone, and from then on such a
+//! record is turned away to the other row; so what was found there moves over exactly once, and of
+//! all deliveries exactly one sees the call end. A link counts unless the other row names another
+//! SID.
 //!
 //! # Repetitions
 //!
 //! Every write may be repeated by the SDK after a lost reply: values are set once, conditions
-//! recognise their own nonce. Only [`Limits::count`](super::Limits::count) may then over-count.
+//! recognise their own nonce.
 
 mod answer;
 mod body;
 mod both;
 mod client;
 mod create_table;
+mod day;
 mod failure;
 mod http_client;
 mod item;
@@ -46,6 +49,7 @@ mod update;
 mod window;
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use aws_sdk_dynamodb::Client;
@@ -65,6 +69,8 @@ pub struct DynamoDb {
     table: String,
     retention: Duration,
     turns: Arc<Semaphore>,
+    /// Whether this instance has found no calls that an earlier version listed by day.
+    days_are_empty: Arc<AtomicBool>,
 }
 
 impl DynamoDb {
@@ -81,6 +87,7 @@ impl DynamoDb {
             table: url.table.clone(),
             retention: Duration::from_secs(u64::from(retention_days) * 24 * 60 * 60),
             turns: Arc::new(Semaphore::new(AT_ONCE)),
+            days_are_empty: Arc::default(),
         }
     }
 

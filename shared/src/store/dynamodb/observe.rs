@@ -1,17 +1,18 @@
 //! Recording what happened.
 //!
-//! A callback costs 1 request. The first one of a call costs 2, because it links the two names: be it
-//! make-call's own note of Twilio's answer, which links first, or a callback, should that note be
-//! lost. make-call's note also leaves the intent where voice's claim finds it. Should the link fail, the caller is told so and Twilio repeats: the mark names the
-//! observation that has to link, and its repetition does so again.
+//! A callback costs 1 request: a write that passes only where the two names of the call are linked.
+//! Where they are not, because make-call's note of Twilio's answer is late or lost, the callback links
+//! them first and writes last, for 3 requests. So an observation that was acknowledged is found by
+//! either name, whoever died before. make-call's note also leaves the intent where voice's claim
+//! finds it.
 
 use super::DynamoDb;
 use super::body::{delivery_mark, is_from, pack};
 use super::both::both;
 use super::item::{Item, get_text, text};
-use super::link::{Brought, contended, is_linked};
+use super::link::{Brought, contended};
 use super::request::Written;
-use super::row::{CALL, LINKED, Rows, VARS, bodies, call_key, linked_id, named_sid, vars_key};
+use super::row::{CALL, Rows, VARS, call_key, linked_id, named_sid, vars_key};
 use super::update::Update;
 use crate::call::{CallId, CallRef, CallSid, Fact, Intent, Observation, Timestamp};
 use crate::store::{Dials, Nonce, Observations, Observed, StoreError, StoreFuture};
@@ -43,8 +44,7 @@ impl Dials for DynamoDb {
         Box::pin(async move {
             let note = Note::new(seen, delivery_mark(delivery), now)?;
             let brought = Brought::of(intent, now)?;
-            let by_sid = self.link(&intent.call_id, call_sid, brought.as_ref(), now).await?;
-            self.observe_linked(&intent.call_id, call_sid, &note, Some(by_sid)).await
+            self.observe_linking(&intent.call_id, call_sid, &note, brought.as_ref()).await
         })
     }
 }
@@ -67,7 +67,7 @@ impl Observations for DynamoDb {
                     self.observe_by_sid(call_sid, &note).await
                 }
                 CallRef::Named { call_sid, call_id: Some(call_id) } => {
-                    self.observe_linked(call_id, call_sid, &note, None).await
+                    self.observe_linked(call_id, call_sid, &note).await
                 }
             }
         })
@@ -169,54 +169,57 @@ impl DynamoDb {
                 Ok(note.observed(None, Some(call_sid), rows))
             }
             Written::Refused(item) => match linked_id(&item) {
-                Some(call_id) => self.observe_linked(&call_id, call_sid, note, None).await,
+                Some(call_id) => self.observe_linked(&call_id, call_sid, note).await,
                 None => Err(contended()),
             },
         }
     }
 
-    /// `by_sid`: the row of the SID as it was before it was linked, if that was done just now.
+    /// 1 request where the two names are linked.
     async fn observe_linked(
         &self,
         call_id: &CallId,
         call_sid: &CallSid,
         note: &Note<'_>,
-        by_sid: Option<Item>,
     ) -> Result<Observed, StoreError> {
+        let update = self
+            .adding(call_id.as_str(), &note.key, &note.body, note.now)
+            .named(call_sid)
+            .when_linked();
+        match self.update(&update, note.now).await? {
+            Written::Done(before) => {
+                let rows = Rows { by_id: Some(&before), ..Rows::default() };
+                Ok(note.observed(Some(call_id), Some(call_sid), rows))
+            }
+            Written::Refused(item) if named_sid(&item).is_some_and(|named| named != *call_sid) => {
+                self.observe_alone(call_sid, note).await
+            }
+            Written::Refused(_) => self.observe_linking(call_id, call_sid, note, None).await,
+        }
+    }
+
+    /// Links the two names, and writes last: 2 requests.
+    async fn observe_linking(
+        &self,
+        call_id: &CallId,
+        call_sid: &CallSid,
+        note: &Note<'_>,
+        brought: Option<&Brought>,
+    ) -> Result<Observed, StoreError> {
+        let by_sid = self.link(call_id, call_sid, brought, note.now).await?;
         // What was recorded under the SID alone came first.
-        let first = by_sid.as_ref().and_then(|item| get_text(item, &note.key));
-        let body = first.unwrap_or(&note.body);
-        let mut update = self.adding(call_id.as_str(), &note.key, body, note.now).named(call_sid);
-        update = match &by_sid {
-            Some(by_sid) => update.linked(by_sid, Some(&note.key)),
-            None => update.set_once(LINKED, text(note.key.as_str())),
-        };
+        let body = get_text(&by_sid, &note.key).unwrap_or(&note.body);
+        let linking = self.linking(call_id, call_sid, &by_sid, Some(&note.key), note.now).await?;
+        let update = linking.set_once(&note.key, text(body));
         let before = match self.update(&update, note.now).await? {
             Written::Done(before) => before,
-            // One dial makes one call: a second SID under our id is somebody else's call.
+            // One dial makes one call: a second SID under our id is another call.
             Written::Refused(item) if named_sid(&item).is_some() => {
                 return self.observe_alone(call_sid, note).await;
             }
             Written::Refused(_) => return Err(contended()),
         };
-        let by_sid = match by_sid {
-            Some(by_sid) => {
-                self.keep_the_older_age(call_id, &before, &by_sid, note.now).await?;
-                Some(by_sid)
-            }
-            None if is_linked(&before, &note.key) => None,
-            None => {
-                let by_sid = self.link(call_id, call_sid, None, note.now).await?;
-                // Something to take over is there only if a callback without our id came first.
-                if bodies(&by_sid).next().is_some() {
-                    self.complete_link(call_id, call_sid, &by_sid, note.now).await?;
-                } else {
-                    self.keep_the_older_age(call_id, &before, &by_sid, note.now).await?;
-                }
-                Some(by_sid)
-            }
-        };
-        let rows = Rows { by_id: Some(&before), by_sid: by_sid.as_ref(), vars: None };
+        let rows = Rows { by_id: Some(&before), by_sid: Some(&by_sid), vars: None };
         Ok(note.observed(Some(call_id), Some(call_sid), rows))
     }
 

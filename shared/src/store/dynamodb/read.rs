@@ -1,11 +1,14 @@
 //! Reading calls back. Reads are consistent, but for the list of the newest, whose index lags a
 //! little behind.
 
+use std::collections::VecDeque;
+use std::sync::atomic::Ordering;
+
 use aws_sdk_dynamodb::operation::query::QueryOutput;
 
 use super::DynamoDb;
 use super::failure::failure;
-use super::item::{GPK, Item, PK, RECENT, day, get_text, text};
+use super::item::{GPK, GSK, Item, LISTED, PK, RECENT, day, get_text, text};
 use super::request::find;
 use super::row::{Rows, call_key, linked_id, name_of, named_sid, vars_key};
 use crate::call::{CallId, CallSid, Timestamp};
@@ -22,27 +25,109 @@ impl Calls for DynamoDb {
         })
     }
 
-    /// A request a day back to the oldest of the calls, and 2 for every 100 calls.
+    /// 1 request for the names and 2 for every 100 calls; see [`Listing`] for [`EARLIER_DAYS`] more.
     fn recent(&self, limit: u32, now: Timestamp) -> StoreFuture<'_, Vec<Record>> {
         Box::pin(async move {
             let limit = usize::try_from(limit).unwrap_or(usize::MAX);
             let mut records = Vec::new();
-            let mut day_wanted = day(now);
-            let last_day = day_wanted.saturating_sub(self.retention_days());
-            while day_wanted >= last_day && records.len() < limit {
-                self.recent_of(day_wanted, limit, now, &mut records).await?;
-                day_wanted -= 1;
+            if limit == 0 {
+                return Ok(records);
+            }
+            let mut listing = Listing::open(self, limit, now).await?;
+            while records.len() < limit {
+                // More than once only if some have expired and wait for DynamoDB.
+                let keys = listing.next(self, limit - records.len()).await?;
+                if keys.is_empty() {
+                    break;
+                }
+                records.extend(self.records(&keys, now).await?);
             }
             Ok(records)
         })
     }
 }
 
-impl DynamoDb {
-    fn retention_days(&self) -> i64 {
-        i64::try_from(self.retention.as_secs() / (24 * 60 * 60)).unwrap_or(i64::MAX)
+/// How many days back calls are looked for that an earlier version listed by day. A fixed number:
+/// a year of them took seconds. The calls themselves are found by their names all the same.
+const EARLIER_DAYS: i64 = 8;
+
+/// The newest calls, from several partitions of the index. An instance looks at those of earlier
+/// versions until it has found them empty once.
+struct Listing(Vec<Partition>);
+
+/// One partition of the index, as far as it was read.
+struct Partition {
+    name: String,
+    /// Sort keys and keys of rows, newest first.
+    rows: VecDeque<(String, String)>,
+    next: Next,
+}
+
+/// Where to go on reading.
+enum Next {
+    Start,
+    After(Item),
+    End,
+}
+
+impl Listing {
+    async fn open(store: &DynamoDb, limit: usize, now: Timestamp) -> Result<Self, StoreError> {
+        let days = if store.days_are_empty.load(Ordering::Relaxed) { 0 } else { EARLIER_DAYS };
+        let days = (0..days).map(|back| format!("D#{}", day(now).saturating_sub(back)));
+        let partition = |name| Partition { name, rows: VecDeque::new(), next: Next::Start };
+        let partitions = std::iter::once(LISTED.to_owned()).chain(days).map(partition);
+        let mut listing = Self(partitions.collect());
+        listing.fill(store, limit).await?;
+        if listing.0.iter().all(|partition| partition.name == LISTED) {
+            store.days_are_empty.store(true, Ordering::Relaxed);
+        }
+        Ok(listing)
     }
 
+    /// Reads on where nothing is left, and forgets the partitions that are at their end.
+    async fn fill(&mut self, store: &DynamoDb, limit: usize) -> Result<(), StoreError> {
+        for partition in &mut self.0 {
+            partition.fill(store, limit).await?;
+        }
+        self.0.retain(|partition| !partition.rows.is_empty());
+        Ok(())
+    }
+
+    /// The next keys of calls, at most `limit`; none at the end.
+    async fn next(&mut self, store: &DynamoDb, limit: usize) -> Result<Vec<String>, StoreError> {
+        let mut keys = Vec::new();
+        while keys.len() < limit {
+            self.fill(store, limit).await?;
+            let newest = self.0.iter_mut().max_by(|a, b| a.rows.front().cmp(&b.rows.front()));
+            let Some((_, key)) = newest.and_then(|partition| partition.rows.pop_front()) else {
+                break;
+            };
+            keys.push(key);
+        }
+        Ok(keys)
+    }
+}
+
+impl Partition {
+    async fn fill(&mut self, store: &DynamoDb, limit: usize) -> Result<(), StoreError> {
+        while self.rows.is_empty() {
+            let start = match &self.next {
+                Next::Start => None,
+                Next::After(item) => Some(item.clone()),
+                Next::End => return Ok(()),
+            };
+            let page = store.page(&self.name, limit, start).await?;
+            let row = |item: &Item| {
+                Some((get_text(item, GSK)?.to_owned(), get_text(item, PK)?.to_owned()))
+            };
+            self.rows.extend(page.items().iter().filter_map(row));
+            self.next = page.last_evaluated_key.map_or(Next::End, Next::After);
+        }
+        Ok(())
+    }
+}
+
+impl DynamoDb {
     /// The rows of a dialled call and of its variables.
     fn keys_of(call_id: &CallId) -> Vec<String> {
         let variables = call_id.has_variables().then(|| vars_key(call_id));
@@ -98,34 +183,9 @@ impl DynamoDb {
         Ok(Some(rows.record(None, Some(call_sid), None)))
     }
 
-    /// Adds the calls of one day to `records`, until there are `limit`.
-    async fn recent_of(
-        &self,
-        day: i64,
-        limit: usize,
-        now: Timestamp,
-        records: &mut Vec<Record>,
-    ) -> Result<(), StoreError> {
-        let mut start = None;
-        loop {
-            let page = self.page(day, limit - records.len(), start).await?;
-            let keys: Vec<String> = page
-                .items()
-                .iter()
-                .filter_map(|item| get_text(item, PK).map(str::to_owned))
-                .collect();
-            records.extend(self.records(&keys, now).await?);
-            start = page.last_evaluated_key;
-            // Fewer than asked for: some have expired and wait for DynamoDB.
-            if start.is_none() || records.len() >= limit {
-                return Ok(());
-            }
-        }
-    }
-
     async fn page(
         &self,
-        day: i64,
+        partition: &str,
         limit: usize,
         start: Option<Item>,
     ) -> Result<QueryOutput, StoreError> {
@@ -134,9 +194,9 @@ impl DynamoDb {
             .query()
             .table_name(&self.table)
             .index_name(RECENT)
-            .key_condition_expression("#day = :day")
-            .expression_attribute_names("#day", GPK)
-            .expression_attribute_values(":day", text(format!("D#{day}")))
+            .key_condition_expression("#gpk = :gpk")
+            .expression_attribute_names("#gpk", GPK)
+            .expression_attribute_values(":gpk", text(partition))
             .scan_index_forward(false)
             .limit(i32::try_from(limit.min(1000)).unwrap_or(1000))
             .set_exclusive_start_key(start)

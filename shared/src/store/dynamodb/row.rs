@@ -2,7 +2,7 @@
 
 use super::body::{is_from, is_observation, unpack};
 use super::item::ttl_seconds;
-use super::item::{GPK, GSK, Item, PK, TTL, UNTIL, day, get_text, millis, sortable, text};
+use super::item::{GPK, GSK, Item, LISTED, PK, TTL, UNTIL, get_text, millis, sortable, text};
 use super::update::Update;
 use crate::call::{CallId, CallSid, Observation, Timestamp};
 use crate::store::Record;
@@ -47,21 +47,21 @@ impl Update {
     /// Puts the row into the index of calls by age, unless it stands there already.
     pub(super) fn listed(self, now: Timestamp) -> Self {
         let key = age_key(&self.key, now);
-        self.set_once(GPK, text(format!("D#{}", day(now)))).set_once(GSK, text(key))
+        self.set_once(GPK, text(LISTED)).set_once(GSK, text(key))
     }
 
     /// Makes the row as old as another that turned out to be the same call.
     pub(super) fn created_like(self, created_at: Timestamp, until: Timestamp) -> Self {
         let key = age_key(&self.key, created_at);
-        self.set(GPK, text(format!("D#{}", day(created_at))))
+        self.set(GPK, text(LISTED))
             .set(GSK, text(key))
             .set(TTL, ttl_seconds(until))
             .set(UNTIL, millis(until))
     }
 
-    /// Takes the row out of the index.
+    /// Takes the row out of the index. Its age stays, for the row that it turns out to belong to.
     pub(super) fn unlisted(self) -> Self {
-        self.remove(GPK).remove(GSK)
+        self.remove(GPK)
     }
 }
 
@@ -69,7 +69,7 @@ fn age_key(row: &str, at: Timestamp) -> String {
     format!("{}#{}", sortable(at), row.strip_prefix(CALL_PREFIX).unwrap_or(row))
 }
 
-/// When a listed row was created.
+/// When a row was created that was ever listed.
 pub(super) fn created_at(item: &Item) -> Option<Timestamp> {
     let millis = get_text(item, GSK)?.split('#').next()?.parse().ok()?;
     Some(Timestamp::from_millis(millis))

@@ -112,7 +112,7 @@ fn intent_with_variables() -> Intent {
 }
 
 #[tokio::test]
-async fn a_callback_is_one_update_that_creates_the_call_if_need_be() {
+async fn a_callback_of_a_linked_call_is_one_update() {
     let wire = Wire::default();
     wire.answer(200, linked_image());
     let ringing = seen(&json!({"e": {"s": "ringing", "n": 1}}));
@@ -127,22 +127,21 @@ async fn a_callback_is_one_update_that_creates_the_call_if_need_be() {
         "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
         "UpdateExpression": "SET #a0 = if_not_exists(#a0, :v0), #a1 = if_not_exists(#a1, :v1), \
             #a2 = if_not_exists(#a2, :v2), #a3 = if_not_exists(#a3, :v3), \
-            #a4 = if_not_exists(#a4, :v4), #a5 = if_not_exists(#a5, :v6), \
-            #a6 = if_not_exists(#a6, :v8)",
+            #a4 = if_not_exists(#a4, :v4), #a5 = if_not_exists(#a5, :v6)",
         "ConditionExpression": "(attribute_not_exists(#a4) OR #a4 > :v5) \
-            AND (attribute_not_exists(#a5) OR #a5 = :v7)",
+            AND (attribute_not_exists(#a5) OR #a5 = :v7) AND (#a6 = :v8)",
         "ExpressionAttributeNames": {"#a0": "e#001#ringing", "#a1": "gpk", "#a2": "gsk",
             "#a3": "ttl", "#a4": "until", "#a5": "sid", "#a6": "linked"},
         "ExpressionAttributeValues": {
             ":v0": {"S": format!(r#"cdcdcdcd|{NOW}|{{"e":{{"n":1,"s":[2]}}}}"#)},
-            ":v1": {"S": "D#20779"},
+            ":v1": {"S": "D#all"},
             ":v2": {"S": format!("{NOW}#{}", id())},
             ":v3": {"N": "1795428001"},
             ":v4": {"N": "1795428000123"},
             ":v5": {"N": "1795341600123"},
             ":v6": {"S": sid()},
             ":v7": {"S": sid()},
-            ":v8": {"S": "e#001#ringing"},
+            ":v8": {"N": "1"},
         },
     });
     assert_eq!(wire.take(), [expected]);
@@ -158,15 +157,39 @@ async fn make_calls_note_links_first_and_costs_two_requests() {
     let keys: Vec<_> = sent.iter().map(|request| request["Key"]["pk"]["S"].clone()).collect();
     assert_eq!(keys, [format!("CALL#{sid}"), format!("CALL#{}v", id())]);
     let expression = "SET #a0 = if_not_exists(#a0, :v0), #a1 = if_not_exists(#a1, :v1), \
-        #a2 = if_not_exists(#a2, :v2), #a5 = if_not_exists(#a5, :v4), \
-        #a6 = if_not_exists(#a6, :v5) REMOVE #a3, #a4";
+        #a2 = if_not_exists(#a2, :v2), #a4 = if_not_exists(#a4, :v4), \
+        #a5 = if_not_exists(#a5, :v5) REMOVE #a3";
     assert_eq!(sent[0]["UpdateExpression"], expression);
     let names = &sent[0]["ExpressionAttributeNames"];
-    assert_eq!((&names["#a0"], &names["#a6"]), (&json!("call"), &json!("vars")));
+    assert_eq!((&names["#a0"], &names["#a5"]), (&json!("call"), &json!("vars")));
+}
+
+/// A refused condition, with the item as it is.
+fn refused(item: &Value) -> Value {
+    json!({"__type": "com.amazonaws.dynamodb.v20120810#ConditionalCheckFailedException",
+        "message": "", "Item": item})
+}
+
+/// What an earlier version wrote before it linked, and perhaps never did.
+#[tokio::test]
+async fn a_mark_of_an_earlier_version_that_only_promised_to_link_counts_for_nothing() {
+    let wire = Wire::default();
+    let promised = json!({"pk": {"S": format!("CALL#{}", id())}, "sid": {"S": sid()},
+        "linked": {"S": "e#000#initiated"}});
+    wire.answer(400, refused(&promised));
+    let ringing = seen(&json!({"e": {"s": "ringing", "n": 1}}));
+    wire.store().observe(&linked(), &ringing, &Nonce::new([1; 16]), now()).await.unwrap();
+    let sent = wire.take();
+    let keys: Vec<_> = sent.iter().map(|request| request["Key"]["pk"]["S"].clone()).collect();
+    let (by_id, by_sid) = (format!("CALL#{}", id()), format!("CALL#{}", sid()));
+    assert_eq!(keys, [by_id.clone(), by_sid, by_id]);
+    assert_eq!(sent[1]["ExpressionAttributeNames"]["#a0"], "call");
+    let mark = sent[2]["ExpressionAttributeNames"].as_object().unwrap();
+    assert!(mark.values().any(|name| name == "linked"), "{mark:?}");
 }
 
 #[tokio::test]
-async fn voice_costs_two_requests() {
+async fn voice_costs_two_writes_and_a_look_at_the_row_of_the_call_id_beside_the_second() {
     let wire = Wire::default();
     let store = wire.store();
     let image =
@@ -175,12 +198,52 @@ async fn voice_costs_two_requests() {
     let claim = store.claim(&linked(), &Nonce::new([1; 16]), now()).await.unwrap();
     assert!(matches!(claim, Claim::First(_)));
     wire.answer(200, image);
+    wire.answer(200, json!({"Item": linked_image()["Attributes"]}));
     store.answer(&linked(), "<Response/>", &seen(&json!({"v": {}})), now()).await.unwrap();
     let sent = wire.take();
     let ops: Vec<_> = sent.iter().map(|request| request["op"].clone()).collect();
-    assert_eq!(ops, ["UpdateItem", "UpdateItem"]);
+    assert_eq!(ops, ["UpdateItem", "UpdateItem", "GetItem"]);
     assert_eq!(sent[0]["ExpressionAttributeNames"]["#a0"], "claim");
     assert_eq!(sent[1]["ExpressionAttributeNames"]["#a1"], "v#answer");
+}
+
+/// A name in the index.
+fn listed(millis: i64, id: &str) -> Value {
+    json!({"pk": {"S": format!("CALL#{id}")}, "gsk": {"S": format!("{millis}#{id}")}})
+}
+
+#[tokio::test]
+async fn calls_that_an_earlier_version_listed_by_day_stand_in_their_place() {
+    let wire = Wire::default();
+    let store = wire.store();
+    let ids = ["a", "b", "c"].map(|digit| digit.repeat(32));
+    wire.answer(200, json!({"Items": [listed(NOW, &ids[0]), listed(NOW - 200, &ids[2])]}));
+    wire.answer(200, json!({"Items": [listed(NOW - 100, &ids[1])]}));
+    (2..=8).for_each(|_| wire.answer(200, json!({"Items": []})));
+    let items: Vec<_> = ids.iter().map(|id| json!({"pk": {"S": format!("CALL#{id}")}})).collect();
+    wire.answer(200, json!({"Responses": {"calls": items}}));
+    let records = store.recent(9, now()).await.unwrap();
+    let found: Vec<_> = records.into_iter().map(|record| record.call_id.unwrap()).collect();
+    assert_eq!(found, ids.map(|id| CallId::parse(&id).unwrap()));
+    let partitions: Vec<_> = wire
+        .take()
+        .iter()
+        .filter(|request| request["op"] == "Query")
+        .map(|request| request["ExpressionAttributeValues"][":gpk"]["S"].clone())
+        .collect();
+    assert_eq!(partitions[..3], ["D#all", "D#20779", "D#20778"]);
+    assert_eq!(partitions.len(), 9);
+}
+
+#[tokio::test]
+async fn an_instance_that_has_found_no_calls_listed_by_day_looks_for_them_no_more() {
+    let wire = Wire::default();
+    let store = wire.store();
+    for expected in [9, 1] {
+        (0..expected).for_each(|_| wire.answer(200, json!({"Items": []})));
+        assert!(store.recent(25, now()).await.unwrap().is_empty());
+        assert_eq!(wire.take().len(), expected);
+    }
 }
 
 #[tokio::test]

@@ -38,6 +38,14 @@ impl Keys for Redis {
         })
     }
 
+    fn find_key<'a>(&'a self, key: &'a str, now: Timestamp) -> StoreFuture<'a, Option<KeyRow>> {
+        Box::pin(async move {
+            let reply = self.run_one(Command::new(["HGETALL", &names::key(key)])).await?;
+            let hash = Hash::from_reply(reply)?;
+            Ok(decode(key, &hash).filter(|_| !hash.is_over(now)))
+        })
+    }
+
     fn doubt_key<'a>(&'a self, claim: &'a KeyClaim, _: Timestamp) -> StoreFuture<'a, ()> {
         self.if_owned(scripts::DOUBT, claim)
     }

@@ -1,4 +1,4 @@
-//! Limits: leases in sorted sets, and a counter. A window and the slots differ in how many fit and how
+//! Limits: leases in sorted sets, and days in hashes. A window and the slots differ in how many fit and how
 //! long they last.
 
 use std::time::Duration;
@@ -7,6 +7,8 @@ use super::reply::unexpected;
 use super::transport::Command;
 use super::{DAY_MILLIS, Redis, names, scripts};
 use crate::call::{CallId, Timestamp};
+use crate::store::limits::DAY_ENTRIES;
+use crate::store::{DAY_ENTRY_KEPT, DayHours};
 use crate::store::{Limits, Nonce, StoreError, StoreFuture, Taken, Window};
 
 impl Redis {
@@ -90,24 +92,42 @@ impl Limits for Redis {
         Box::pin(self.end_lease(names::SLOTS, call_id.as_str()))
     }
 
-    fn count<'a>(
+    fn take_day<'a>(
         &'a self,
-        counter: &'a str,
+        name: &'a str,
         limit: u32,
-        expires_at: Timestamp,
+        entry: &'a Nonce,
         now: Timestamp,
     ) -> StoreFuture<'a, Taken> {
         Box::pin(async move {
+            let kept = i64::try_from(DAY_ENTRY_KEPT.as_millis()).unwrap_or(i64::MAX);
             let arguments = [
                 &*now.as_millis().to_string(),
+                entry.as_str(),
                 &limit.to_string(),
-                &expires_at.as_millis().to_string(),
-                &garbage_after(expires_at, now),
+                &DayHours::of(now).to_string(),
+                &DayHours::oldest(now).to_string(),
+                &now.as_millis().saturating_sub(kept).to_string(),
+                &DAY_ENTRIES.to_string(),
+                &(2 * DAY_MILLIS / 1000).to_string(),
             ];
-            let key = names::counter(counter);
-            let reply = self.run_one(Command::eval(scripts::COUNT, &[&key], &arguments)).await?;
-            let is_counted = reply.text()?.as_deref() == Some("1");
-            Ok(if is_counted { Taken::Yes } else { Taken::No { free_at: expires_at } })
+            let script = Command::eval(scripts::TAKE_DAY, &[&names::day(name)], &arguments);
+            let Some(free_at) = self.run_one(script).await?.text()? else { return Ok(Taken::Yes) };
+            let free_at = free_at.parse().map_err(|_| unexpected())?;
+            Ok(Taken::No { free_at: Timestamp::from_millis(free_at) })
+        })
+    }
+
+    fn give_day_back<'a>(
+        &'a self,
+        name: &'a str,
+        entry: &'a Nonce,
+        _: Timestamp,
+    ) -> StoreFuture<'a, ()> {
+        Box::pin(async move {
+            let key = names::day(name);
+            let script = Command::eval(scripts::GIVE_DAY_BACK, &[&key], &[entry.as_str()]);
+            self.run_one(script).await.map(|_| ())
         })
     }
 }

@@ -41,6 +41,6 @@ pub(super) fn window(name: &str) -> String {
     format!("cl:win:{name}")
 }
 
-pub(super) fn counter(counter: &str) -> String {
-    format!("cl:count:{counter}")
+pub(super) fn day(name: &str) -> String {
+    format!("cl:day:{name}")
 }

@@ -38,15 +38,51 @@ if redis.call('TTL', KEYS[1]) < tonumber(ARGV[5]) then
 end
 return false";
 
-/// Counts one more, unless the limit is reached. Returns 1 if it was counted.
-/// KEYS: a hash. ARGV: now, limit, expiry, seconds until garbage.
-pub(super) const COUNT: &str = "\
-local row = redis.call('HMGET', KEYS[1], 'n', 'expires_at')
-if not row[1] or tonumber(row[2]) <= tonumber(ARGV[1]) then row = {'0', ARGV[3]} end
-if tonumber(row[1]) >= tonumber(ARGV[2]) then return 0 end
-redis.call('HSET', KEYS[1], 'n', tonumber(row[1]) + 1, 'expires_at', row[2])
-redis.call('EXPIRE', KEYS[1], ARGV[4])
-return 1";
+/// Takes one of the places of any 24 hours. The hash has a count for each hour (`h<hour>`) and the
+/// latest entries (`e<entry>`, when). Returns nothing, or when there is room again.
+/// KEYS: a hash. ARGV: now, entry, number of places, this hour, the oldest hour that counts, since when
+/// entries are remembered, how many of them at most, seconds until garbage.
+pub(super) const TAKE_DAY: &str = "\
+local limit, total, hours, entries, gone = tonumber(ARGV[3]), 0, {}, {}, {}
+local all = redis.call('HGETALL', KEYS[1])
+for i = 1, #all, 2 do
+  local kind, name, value = string.sub(all[i], 1, 1), string.sub(all[i], 2), tonumber(all[i + 1])
+  if kind == 'h' and tonumber(name) >= tonumber(ARGV[5]) then
+    total = total + value
+    hours[#hours + 1] = {tonumber(name), value}
+  elseif kind == 'e' and value >= tonumber(ARGV[6]) then
+    if name == ARGV[2] then return false end
+    entries[#entries + 1] = {value, all[i]}
+  else
+    gone[#gone + 1] = all[i]
+  end
+end
+local function older(a, b) return a[1] < b[1] end
+if total >= limit then
+  table.sort(hours, older)
+  for _, hour in ipairs(hours) do
+    total = total - hour[2]
+    if total < limit then return string.format('%.0f', (hour[1] + 25) * 3600000) end
+  end
+  return string.format('%.0f', tonumber(ARGV[1]) + 86400000)
+end
+if #entries >= tonumber(ARGV[7]) then
+  table.sort(entries, older)
+  for i = 1, #entries / 2 do gone[#gone + 1] = entries[i][2] end
+end
+for _, field in ipairs(gone) do redis.call('HDEL', KEYS[1], field) end
+redis.call('HINCRBY', KEYS[1], 'h' .. ARGV[4], 1)
+redis.call('HSET', KEYS[1], 'e' .. ARGV[2], ARGV[1])
+redis.call('EXPIRE', KEYS[1], ARGV[8])
+return false";
+
+/// Gives the entry's place back, if it is still remembered.
+/// KEYS: a hash. ARGV: the entry.
+pub(super) const GIVE_DAY_BACK: &str = "\
+local at = redis.call('HGET', KEYS[1], 'e' .. ARGV[1])
+if not at then return 0 end
+redis.call('HINCRBY', KEYS[1], string.format('h%.0f', math.floor(tonumber(at) / 3600000)), -1)
+return redis.call('HDEL', KEYS[1], 'e' .. ARGV[1])";
 
 /// Marks the outcome of a claim as unknown, if the claim is this owner's.
 /// KEYS: a hash. ARGV: the claim up to the end of its owner.

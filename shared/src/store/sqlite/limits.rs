@@ -1,9 +1,11 @@
-//! Limits and keys in SQLite: what has expired is deleted first, in the same transaction.
+//! Limits and keys in SQLite: what has expired under the same name is deleted first, in the same
+//! transaction.
 
 use rusqlite::{OptionalExtension, Result, Transaction, params};
 
 use super::Sqlite;
 use crate::call::{CallId, Timestamp};
+use crate::store::{DAY_ENTRY_KEPT, DayHours};
 use crate::store::{KeyClaim, KeyRow, Keys, Limits, Nonce, StoreFuture, Taken, Window};
 
 /// One lease: who holds a place under a name, and until when. Windows and slots are both leases; they
@@ -90,7 +92,7 @@ impl Limits for Sqlite {
         now: Timestamp,
     ) -> StoreFuture<'a, Taken> {
         let (name, entry) = (format!("window {name}"), entry.clone());
-        self.write(move |tx| {
+        self.write(now, move |tx| {
             let until = now.plus(window.length);
             match too_soon(tx, &name, entry.as_str(), window, now)? {
                 None => lease(tx, (&name, entry.as_str()), window.limit, until, now),
@@ -106,7 +108,7 @@ impl Limits for Sqlite {
         entry: &'a Nonce,
     ) -> StoreFuture<'a, ()> {
         let (name, entry) = (format!("window {name}"), entry.clone());
-        self.write(move |tx| end_lease(tx, &name, entry.as_str()))
+        self.write(None, move |tx| end_lease(tx, &name, entry.as_str()))
     }
 
     fn take_slot<'a>(
@@ -117,42 +119,92 @@ impl Limits for Sqlite {
         now: Timestamp,
     ) -> StoreFuture<'a, Taken> {
         let call_id = call_id.clone();
-        self.write(move |tx| lease(tx, (SLOTS, call_id.as_str()), limit, lease_end, now))
+        self.write(now, move |tx| lease(tx, (SLOTS, call_id.as_str()), limit, lease_end, now))
     }
 
     fn free_slot<'a>(&'a self, call_id: &'a CallId) -> StoreFuture<'a, ()> {
         let call_id = call_id.clone();
-        self.write(move |tx| end_lease(tx, SLOTS, call_id.as_str()))
+        self.write(None, move |tx| end_lease(tx, SLOTS, call_id.as_str()))
     }
 
-    fn count<'a>(
+    fn take_day<'a>(
         &'a self,
-        counter: &'a str,
+        name: &'a str,
         limit: u32,
-        expires_at: Timestamp,
+        entry: &'a Nonce,
         now: Timestamp,
     ) -> StoreFuture<'a, Taken> {
-        let counter = counter.to_owned();
-        self.write(move |tx| {
-            tx.prepare_cached("DELETE FROM counter WHERE expires_at <= ?1")?
-                .execute([now.as_millis()])?;
-            let rows = tx
+        let (name, entry) = (name.to_owned(), entry.clone());
+        self.write(now, move |tx| day(tx, (&name, entry.as_str()), limit, now))
+    }
+
+    fn give_day_back<'a>(
+        &'a self,
+        name: &'a str,
+        entry: &'a Nonce,
+        now: Timestamp,
+    ) -> StoreFuture<'a, ()> {
+        let (name, entry) = (name.to_owned(), entry.clone());
+        self.write(now, move |tx| {
+            let at: Option<i64> = tx
                 .prepare_cached(
-                    "INSERT INTO counter (name, n, expires_at) SELECT ?1, 1, ?2 WHERE ?3 > 0
-                     ON CONFLICT DO UPDATE SET n = n + 1 WHERE n < ?3",
+                    "DELETE FROM day_entry WHERE name = ?1 AND entry = ?2 RETURNING at",
                 )?
-                .execute(params![counter, expires_at.as_millis(), limit])?;
-            Ok(if rows == 1 { Taken::Yes } else { Taken::No { free_at: expires_at } })
+                .query_row(params![name, entry.as_str()], |row| row.get(0))
+                .optional()?;
+            let Some(at) = at.map(Timestamp::from_millis) else { return Ok(()) };
+            tx.prepare_cached("UPDATE day SET n = n - 1 WHERE name = ?1 AND hour = ?2")?
+                .execute(params![name, DayHours::of(at)])
+                .map(|_| ())
         })
     }
+}
+
+/// One more in this hour, unless the 24 hours are full.
+fn day(
+    tx: &Transaction<'_>,
+    (name, entry): (&str, &str),
+    limit: u32,
+    now: Timestamp,
+) -> Result<Taken> {
+    tx.prepare_cached("DELETE FROM day WHERE name = ?1 AND hour < ?2")?
+        .execute(params![name, DayHours::oldest(now)])?;
+    tx.prepare_cached("DELETE FROM day_entry WHERE name = ?1 AND at < ?2")?
+        .execute(params![name, entries_since(now)])?;
+    let is_ours = tx
+        .prepare_cached("SELECT 1 FROM day_entry WHERE name = ?1 AND entry = ?2")?
+        .exists(params![name, entry])?;
+    if is_ours {
+        return Ok(Taken::Yes);
+    }
+    let hours: Vec<(i64, i64)> = tx
+        .prepare_cached("SELECT hour, n FROM day WHERE name = ?1")?
+        .query_map([name], |row| Ok((row.get(0)?, row.get(1)?)))?
+        .collect::<Result<_>>()?;
+    if let Some(free_at) = DayHours::new(hours, now).full(limit, now) {
+        return Ok(Taken::No { free_at });
+    }
+    tx.prepare_cached(
+        "INSERT INTO day (name, hour, n) VALUES (?1, ?2, 1) ON CONFLICT DO UPDATE SET n = n + 1",
+    )?
+    .execute(params![name, DayHours::of(now)])?;
+    tx.prepare_cached("INSERT INTO day_entry (name, entry, at) VALUES (?1, ?2, ?3)")?
+        .execute(params![name, entry, now.as_millis()])?;
+    Ok(Taken::Yes)
+}
+
+/// Older entries of a day are forgotten.
+pub(super) fn entries_since(now: Timestamp) -> i64 {
+    let kept = i64::try_from(DAY_ENTRY_KEPT.as_millis()).unwrap_or(i64::MAX);
+    now.as_millis().saturating_sub(kept)
 }
 
 impl Keys for Sqlite {
     fn claim_key<'a>(&'a self, claim: &'a KeyClaim, now: Timestamp) -> StoreFuture<'a, KeyRow> {
         let (claim, expires_at) = (claim.clone(), self.expiry(now));
-        self.write(move |tx| {
-            tx.prepare_cached("DELETE FROM key WHERE expires_at <= ?1")?
-                .execute([now.as_millis()])?;
+        self.write(now, move |tx| {
+            tx.prepare_cached("DELETE FROM key WHERE name = ?1 AND expires_at <= ?2")?
+                .execute(params![claim.key, now.as_millis()])?;
             tx.prepare_cached(
                 "INSERT INTO key (name, fingerprint, owner, call_id, claimed_at, expires_at)
                  VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT DO NOTHING",
@@ -165,13 +217,20 @@ impl Keys for Sqlite {
                 now.as_millis(),
                 expires_at,
             ])?;
-            key_row(tx, &claim, now)
+            // The row was written or found in this very transaction.
+            let found = key_row(tx, &claim.key, now)?;
+            Ok(found.unwrap_or_else(|| KeyRow { claim, claimed_at: now, is_unknown: false }))
         })
+    }
+
+    fn find_key<'a>(&'a self, key: &'a str, now: Timestamp) -> StoreFuture<'a, Option<KeyRow>> {
+        let key = key.to_owned();
+        self.read(move |tx| key_row(tx, &key, now))
     }
 
     fn doubt_key<'a>(&'a self, claim: &'a KeyClaim, _: Timestamp) -> StoreFuture<'a, ()> {
         let claim = claim.clone();
-        self.write(move |tx| {
+        self.write(None, move |tx| {
             tx.execute(
                 "UPDATE key SET is_unknown = 1 WHERE name = ?1 AND owner = ?2",
                 params![claim.key, claim.owner.as_str()],
@@ -182,7 +241,7 @@ impl Keys for Sqlite {
 
     fn release_key<'a>(&'a self, claim: &'a KeyClaim) -> StoreFuture<'a, ()> {
         let claim = claim.clone();
-        self.write(move |tx| {
+        self.write(None, move |tx| {
             tx.execute(
                 "DELETE FROM key WHERE name = ?1 AND owner = ?2",
                 params![claim.key, claim.owner.as_str()],
@@ -192,26 +251,21 @@ impl Keys for Sqlite {
     }
 }
 
-fn key_row(tx: &Transaction<'_>, claim: &KeyClaim, now: Timestamp) -> Result<KeyRow> {
-    let row = tx
-        .prepare_cached(
-            "SELECT fingerprint, owner, call_id, claimed_at, is_unknown FROM key WHERE name = ?1",
-        )?
-        .query_row([&claim.key], |row| {
-            let (owner, call_id): (String, String) = (row.get(1)?, row.get(2)?);
-            Ok(KeyRow {
-                claim: KeyClaim {
-                    key: claim.key.clone(),
-                    fingerprint: row.get(0)?,
-                    owner: Nonce::from_text(&owner),
-                    // What we wrote ourselves parses; if not, the row is nobody's and blocks.
-                    call_id: CallId::parse(&call_id).unwrap_or_else(|_| claim.call_id.clone()),
-                },
-                claimed_at: Timestamp::from_millis(row.get(3)?),
-                is_unknown: row.get(4)?,
-            })
+fn key_row(tx: &Transaction<'_>, key: &str, now: Timestamp) -> Result<Option<KeyRow>> {
+    tx.prepare_cached(
+        "SELECT fingerprint, owner, call_id, claimed_at, is_unknown FROM key
+         WHERE name = ?1 AND expires_at > ?2",
+    )?
+    .query_row(params![key, now.as_millis()], |row| {
+        let (owner, call_id): (String, String) = (row.get(1)?, row.get(2)?);
+        // What we wrote ourselves parses; if not, the row blocks its key.
+        let call_id = CallId::parse(&call_id).map_err(|_| rusqlite::Error::InvalidQuery)?;
+        let (fingerprint, owner) = (row.get(0)?, Nonce::from_text(&owner));
+        Ok(KeyRow {
+            claim: KeyClaim { key: key.to_owned(), fingerprint, owner, call_id },
+            claimed_at: Timestamp::from_millis(row.get(3)?),
+            is_unknown: row.get(4)?,
         })
-        .optional()?;
-    // The row was written or found in this very transaction.
-    Ok(row.unwrap_or_else(|| KeyRow { claim: claim.clone(), claimed_at: now, is_unknown: false }))
+    })
+    .optional()
 }

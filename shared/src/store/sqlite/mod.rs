@@ -7,6 +7,9 @@
 mod limits;
 mod open;
 mod rows;
+mod sweep;
+#[cfg(all(test, unix))]
+mod tests;
 
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -14,6 +17,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 
+use self::sweep::Sweeper;
 use super::{Answers, Calls, Claim, Dials, Lookup, Nonce, Observations, Observed, Record};
 use super::{StoreError, StoreFuture};
 use crate::call::{CallRef, Fact, Intent, Observation, Timestamp};
@@ -27,6 +31,7 @@ pub struct Sqlite {
     reader: Arc<Mutex<Connection>>,
     /// How long a call is kept, milliseconds.
     retention_millis: i64,
+    sweeper: Arc<Sweeper>,
 }
 
 /// Told to the blocking thread when nobody waits any more: an intent that is written after its
@@ -46,16 +51,21 @@ impl Sqlite {
             writer: Arc::new(Mutex::new(open::open(path)?)),
             reader: Arc::new(Mutex::new(open::open(path)?)),
             retention_millis: i64::from(retention_days) * 24 * 60 * 60 * 1000,
+            sweeper: Arc::default(),
         })
     }
 
-    /// Writes: one immediate transaction, off the async threads.
-    fn write<'a, T, F>(&self, work: F) -> StoreFuture<'a, T>
+    /// Writes: one immediate transaction, off the async threads. Now and then it sweeps as well.
+    fn write<'a, T, F>(&self, now: impl Into<Option<Timestamp>>, work: F) -> StoreFuture<'a, T>
     where
         T: Send + 'static,
         F: FnOnce(&Transaction<'_>) -> rusqlite::Result<T> + Send + 'static,
     {
-        transact(Arc::clone(&self.writer), TransactionBehavior::Immediate, work)
+        let due = now.into().filter(|now| self.sweeper.is_due(*now));
+        transact(Arc::clone(&self.writer), TransactionBehavior::Immediate, move |tx| {
+            due.map_or(Ok(()), |now| sweep::sweep(tx, now))?;
+            work(tx)
+        })
     }
 
     /// Reads: one consistent snapshot that waits for no writer.
@@ -109,7 +119,7 @@ impl Dials for Sqlite {
         let call = CallRef::Ours(intent.call_id.clone());
         let seen = Observation { at: now, fact: Fact::Intended(intent.clone()) };
         let expires_at = self.expiry(now);
-        self.write(move |tx| {
+        self.write(now, move |tx| {
             let id = rows::create(tx, &call, now, expires_at)?;
             rows::insert(tx, id, &seen, "").map(|_| ())
         })
@@ -126,7 +136,7 @@ impl Observations for Sqlite {
     ) -> StoreFuture<'a, Observed> {
         let (call, seen, delivery) = (call.clone(), seen.clone(), delivery.clone());
         let expires_at = self.expiry(now);
-        self.write(move |tx| {
+        self.write(now, move |tx| {
             let id = rows::create(tx, &call, now, expires_at)?;
             let mut before = rows::record(tx, id)?;
             let is_new = rows::insert(tx, id, &seen, delivery.as_str())?;
@@ -160,7 +170,7 @@ impl Answers for Sqlite {
         now: Timestamp,
     ) -> StoreFuture<'a, Claim> {
         let (call, nonce, expires_at) = (call.clone(), nonce.clone(), self.expiry(now));
-        self.write(move |tx| {
+        self.write(now, move |tx| {
             let id = rows::create(tx, &call, now, expires_at)?;
             match rows::claim(tx, id, nonce.as_str())? {
                 (_, Some(twiml)) => Ok(Claim::Answered(twiml)),
@@ -179,7 +189,7 @@ impl Answers for Sqlite {
     ) -> StoreFuture<'a, ()> {
         let (call, seen, twiml) = (call.clone(), seen.clone(), twiml.to_owned());
         let expires_at = self.expiry(now);
-        self.write(move |tx| {
+        self.write(now, move |tx| {
             let id = rows::create(tx, &call, now, expires_at)?;
             rows::insert(tx, id, &seen, "")?;
             rows::keep_twiml(tx, id, &twiml)

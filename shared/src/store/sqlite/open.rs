@@ -11,7 +11,7 @@ use crate::store::StoreError;
 const BUSY_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Each brings the schema from its index to the next version, which stands in `user_version`.
-const MIGRATIONS: [&str; 2] = [CALLS, LIMITS];
+const MIGRATIONS: [&str; 3] = [CALLS, LIMITS, DAYS];
 
 const CALLS: &str = "
     CREATE TABLE call (
@@ -58,11 +58,27 @@ const LIMITS: &str = "
         expires_at  INTEGER NOT NULL
     ) WITHOUT ROWID;";
 
+/// What took the place of `counter`, and what the sweep looks for.
+const DAYS: &str = "
+    CREATE TABLE day (
+        name TEXT NOT NULL,
+        hour INTEGER NOT NULL,
+        n    INTEGER NOT NULL,
+        PRIMARY KEY (name, hour)
+    ) WITHOUT ROWID;
+    CREATE TABLE day_entry (
+        name  TEXT NOT NULL,
+        entry TEXT NOT NULL,
+        at    INTEGER NOT NULL,
+        PRIMARY KEY (name, entry)
+    ) WITHOUT ROWID;
+    CREATE INDEX day_entry_at ON day_entry (at);
+    CREATE INDEX lease_until ON lease (until);
+    CREATE INDEX key_expires_at ON key (expires_at);";
+
 /// Opens or creates the file, its folder and its tables.
 pub(super) fn open(path: &Path) -> Result<Connection, StoreError> {
-    if let Some(folder) = path.parent() {
-        std::fs::create_dir_all(folder).map_err(StoreError::new)?;
-    }
+    private::prepare(path).map_err(StoreError::new)?;
     let mut connection = Connection::open(path).map_err(|error| store_error(&error))?;
     prepare(&mut connection).map_err(|error| store_error(&error))?;
     let version: u32 = connection
@@ -110,5 +126,53 @@ fn write_ahead(connection: &Connection) -> rusqlite::Result<()> {
             }
             result => return result,
         }
+    }
+}
+
+/// The file holds phone numbers and what was said to people: it is its owner's alone.
+#[cfg(unix)]
+mod private {
+    use std::fs::{DirBuilder, OpenOptions, Permissions, metadata, set_permissions};
+    use std::io::Result;
+    use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _};
+    use std::path::{Path, PathBuf};
+
+    /// The folder of our own, which nothing else uses.
+    const FOLDER: &str = ".close-loop";
+
+    /// Makes the folder and the file, and tightens what is there. SQLite gives the files beside it the
+    /// same mode.
+    pub(super) fn prepare(path: &Path) -> Result<()> {
+        if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
+            DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
+            if folder.file_name().is_some_and(|name| name == FOLDER) {
+                tighten(folder, 0o700);
+            }
+        }
+        OpenOptions::new().create(true).append(true).mode(0o600).open(path)?;
+        for suffix in ["", "-wal", "-shm"] {
+            let mut file = path.as_os_str().to_owned();
+            file.push(suffix);
+            tighten(&PathBuf::from(file), 0o600);
+        }
+        Ok(())
+    }
+
+    /// Some file systems know no modes: that must not stop a developer's machine.
+    fn tighten(path: &Path, mode: u32) {
+        let Ok(found) = metadata(path) else { return };
+        if found.permissions().mode() & 0o777 & !mode == 0 {
+            return;
+        }
+        if let Err(error) = set_permissions(path, Permissions::from_mode(mode)) {
+            tracing::warn!(service = "store", %error, "others on this machine may read the SQLite file");
+        }
+    }
+}
+
+#[cfg(not(unix))]
+mod private {
+    pub(super) fn prepare(path: &std::path::Path) -> std::io::Result<()> {
+        path.parent().map_or(Ok(()), std::fs::create_dir_all)
     }
 }

@@ -13,10 +13,11 @@ pub(super) fn create(
     now: Timestamp,
     expires_at: i64,
 ) -> Result<i64> {
-    // What has expired must not be found again, and this is the only place that sweeps.
-    tx.prepare_cached("DELETE FROM call WHERE expires_at <= ?1")?.execute([now.as_millis()])?;
     let call_id = call.call_id().map(CallId::as_str);
     let call_sid = call.call_sid().map(CallSid::as_str);
+    // What has expired must not be found again.
+    let expired = "DELETE FROM call WHERE expires_at <= ?1 AND (call_id = ?2 OR call_sid = ?3)";
+    tx.prepare_cached(expired)?.execute(params![now.as_millis(), call_id, call_sid])?;
     let by_sid = row_of(tx, "SELECT id FROM call WHERE call_sid = ?1", call_sid)?;
     // One dial makes one call: a second SID under our id is somebody else's call.
     let is_taken = "SELECT id FROM call WHERE call_id = ?1 AND call_sid <> ?2";

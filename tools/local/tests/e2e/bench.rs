@@ -22,6 +22,8 @@ use crate::log;
 
 /// A number whose simulated person picks up.
 pub(crate) const ANSWERS: &str = "+12125550123";
+/// What pages without a token may set here.
+const VARIABLES: &str = "_prospect_name_,a,attempt,b,customer_name,name,note,plan,score,vip,x";
 /// The token of benches that have one.
 pub(crate) const TOKEN: &str = "a-token-of-sixteen";
 
@@ -48,6 +50,7 @@ impl Bench {
         let name = format!("close-loop-e2e-{}-{number}", std::process::id());
         let folder = std::env::temp_dir().join(name);
         let mut environment = Environment::from_pairs(pairs.iter().copied());
+        environment.default("ANONYMOUS_VARIABLES", VARIABLES);
         environment.default("STORE_URL", format!("sqlite:{}", folder.join("calls").display()));
         let setup = Setup {
             environment,
@@ -86,6 +89,9 @@ impl Bench {
             ("TWILIO_PHONE_NUMBER", local::SIMULATED_PHONE_NUMBER.to_owned()),
             ("ELEVENLABS_AGENT_ID", local::SIMULATED_AGENT_ID.to_owned()),
             ("ELEVENLABS_API_KEY", local::SIMULATED_API_KEY.to_owned()),
+            ("ANONYMOUS_MAX_CONCURRENT", "1000".to_owned()),
+            ("ANONYMOUS_TIME_LIMIT_SECONDS", "900".to_owned()),
+            ("ANONYMOUS_VARIABLES", VARIABLES.to_owned()),
             ("STORE_URL", format!("sqlite:{}", self.folder.join("calls").display())),
         ];
         let var = |name: &str| {

@@ -36,6 +36,73 @@ async fn numbers_that_cost_more_or_are_nobodys_are_refused_and_nothing_is_writte
 }
 
 #[tokio::test]
+async fn one_phone_has_one_name_however_it_is_written() {
+    let bench = Bench::new().await;
+    let app = bench.function(&[], None);
+    let dial = async |to: &str| {
+        let (status, body, _) =
+            ask(MakeCall, &app, dial_request(&bench.base, &json!({ "to": to }))).await;
+        (status, body)
+    };
+    let (status, body) = dial("\u{202a}+1 (212) 555\u{2011}0123\u{202c}\n").await;
+    assert_eq!((status, &body["to"]), (200, &json!(ANSWERS)));
+    for to in [ANSWERS, "+1.212.555.0123"] {
+        let (status, body) = dial(to).await;
+        assert_eq!((status, &body["reason"]), (429, &json!("destination_cooldown")), "{to}");
+    }
+    let (status, body) = dial("+112125550123").await;
+    assert_eq!((status, &body["reason"]), (400, &json!("invalid_to")));
+    let message = body["message"].as_str().unwrap();
+    assert!(message.ends_with(": leave out the 1 behind +1."), "{message}");
+    assert_eq!(bench.twilio.calls_attempted(), 1);
+}
+
+#[tokio::test]
+async fn a_blocked_phone_and_our_own_are_refused_under_every_name() {
+    let bench = Bench::new().await;
+    let argentina = ("CALL_ALLOWED_PREFIXES", "+54,+52");
+    let (blocked, own) = ("destination_blocked", "destination_self");
+    for (name, listed, to, reason) in [
+        ("CALL_BLOCKLIST", "+5491123456789", "+541123456789", blocked),
+        ("CALL_BLOCKLIST", "+541123456789", "+54 9 11 2345-6789", blocked),
+        ("CALL_BLOCKLIST", "+541123456789", "+54 11 15 2345-6789", "invalid_to"),
+        ("CALL_BLOCKLIST", "+525512345678", "+52 1 55 1234 5678", "invalid_to"),
+        ("CALL_BLOCKLIST", "+525512345678", "+52 55 1234 5678", blocked),
+        ("TWILIO_PHONE_NUMBER", "+541123456789", "+5491123456789", own),
+        ("CALL_BLOCKLIST", "+5215512345678", "+541123456789", "misconfigured"),
+    ] {
+        let found = answer(&bench, &[argentina, (name, listed)], to).await.1;
+        assert_eq!(found, reason, "{name}={listed} {to}");
+    }
+    assert_eq!(bench.twilio.calls_attempted(), 0);
+}
+
+#[tokio::test]
+async fn the_cool_down_sees_one_phone_where_two_numbers_reach_it() {
+    let bench = Bench::new().await;
+    let allowed = [("CALL_ALLOWED_PREFIXES", "+54")];
+    assert_eq!(answer(&bench, &allowed, "+541123456789").await.0, 200);
+    let again = answer(&bench, &allowed, "+5491123456789").await;
+    assert_eq!(again, (429, "destination_cooldown".to_owned()));
+}
+
+/// In the simulation they are dialled: see below.
+#[tokio::test]
+async fn twilios_test_numbers_are_not_dialled_at_twilio() {
+    let bench = Bench::new().await;
+    let real = [
+        ("TWILIO_API_URL", "https://api.twilio.com"),
+        ("NEXT_PUBLIC_APP_URL", "https://app.example"),
+        ("ALLOWED_ORIGINS", bench.base.as_str()),
+    ];
+    let app = bench.function(&real, None);
+    let request = dial_request(&bench.base, &json!({ "to": "+15005550001" }));
+    let (status, body, _) = ask(MakeCall, &app, request).await;
+    assert_eq!((status, &body["reason"]), (403, &json!("destination_blocked")), "{body}");
+    assert!(body["message"].as_str().unwrap().contains("TWILIO_TEST_CREDENTIALS=true"), "{body}");
+}
+
+#[tokio::test]
 async fn our_own_region_is_rung_and_what_the_owner_allows_beyond() {
     let bench = Bench::new().await;
     for to in ["+12125550124", "+14165550100", "+15005550006"] {
@@ -45,6 +112,11 @@ async fn our_own_region_is_rung_and_what_the_owner_allows_beyond() {
     assert_eq!(answer(&bench, &allowed, "+442071838750").await.0, 200);
     assert_eq!(answer(&bench, &allowed, "+14165550101").await.1, "destination_not_allowed");
     assert_eq!(answer(&bench, &allowed, "+449098790000").await.1, "destination_premium");
+    // Niue and Tokelau: seven digits in all.
+    for to in ["+6834002", "+6907290"] {
+        let allowed = [("CALL_ALLOWED_PREFIXES", "+683,+690")];
+        assert_eq!(answer(&bench, &allowed, to).await.0, 200, "{to}");
+    }
 }
 
 /// Nine in the evening in New York is six in Los Angeles.

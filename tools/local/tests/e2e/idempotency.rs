@@ -31,7 +31,7 @@ async fn the_same_key_and_body_get_the_same_answer_and_one_dial() {
     assert_eq!((first.0, &first.1["status"]), (200, &json!("queued")));
     bench.twilio.all_settled().await;
     // The same in another order, from another instance, after the call has ended.
-    let same = json!({"dynamicVariables": {"b": 2, "a": 1}, "timeout": 30, "to": ANSWERS});
+    let same = json!({"dynamicVariables": {"b": 2, "a": 1}, "timeout": null, "to": ANSWERS});
     let again = dial(&bench.function(&OPEN, None), &bench, "order-7", &same).await;
     assert_eq!(again, first);
     assert_eq!(bench.twilio.calls_attempted(), 1);
@@ -115,7 +115,7 @@ async fn a_store_that_fails_before_the_dial_costs_neither_key_nor_limit() {
     let store = Switch::before(Arc::clone(&bench.app.store));
     let app = bench.function(&[("CALL_MAX_CONCURRENT", "1")], Some(store.clone()));
     let to = json!({"to": ANSWERS});
-    for operation in ["take_window", "take_slot", "count", "begin"] {
+    for operation in ["take_window", "take_slot", "take_day", "begin"] {
         store.between().fail(&[operation]);
         let answer = dial(&app, &bench, "k", &to).await;
         assert_eq!(refusal(&answer), (503, "store_unavailable"), "{operation}");

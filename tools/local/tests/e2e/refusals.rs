@@ -83,9 +83,9 @@ async fn a_preflight_permits_our_origins_and_no_other() {
 }
 
 #[tokio::test]
-async fn with_a_token_set_everybody_shows_it() {
+async fn with_a_token_set_and_no_anonymous_dialling_every_caller_shows_it() {
     let to = json!({ "to": ANSWERS });
-    let variables = [("MAKE_CALL_TOKEN", TOKEN)];
+    let variables = [("MAKE_CALL_TOKEN", TOKEN), ("ALLOW_ANONYMOUS_DIALLING", "false")];
     for shown in
         [None, Some("Bearer"), Some("Bearer wrong-token-of-any"), Some(TOKEN), Some("Basic YTpi")]
     {
@@ -95,6 +95,30 @@ async fn with_a_token_set_everybody_shows_it() {
         })
         .await;
         assert_eq!((status, reason.as_str()), (401, "unauthorized"), "{shown:?}");
+    }
+}
+
+#[tokio::test]
+async fn what_is_no_number_is_named_and_the_number_is_not_repeated() {
+    let cases = [
+        ("+1 212 555 0123 ext. 45", "leave out the extension"),
+        ("+1212555012#", "the character '#' at position 12"),
+        ("+1212555012\u{ff13}", "(U+FF13) at position 12"),
+        ("+1\u{7}2125550123", "the character U+0007 at position 3"),
+        ("12125550123", "the + and the country code are missing"),
+        ("0044 20 7946 0123", "write + in place of 00"),
+        ("+4402079460123", "leave out the 0 behind +44"),
+        ("+683400", "it has 6 digits and not 7 to 15"),
+    ];
+    for (to, said) in cases {
+        let (status, reason, body) =
+            refused(&[], |base| dial_request(base, &json!({ "to": to }))).await;
+        assert_eq!((status, reason.as_str()), (400, "invalid_to"), "{to}");
+        let message = body["message"].as_str().unwrap().replace("+12125550123", "");
+        assert!(message.contains(said), "{message}");
+        let digits = |text: &str| text.chars().filter(char::is_ascii_digit).collect::<String>();
+        let last = digits(to).split_off(5);
+        assert!(last.len() < 4 || !digits(&message).contains(&last), "{message}");
     }
 }
 
@@ -136,10 +160,11 @@ async fn misconfigured_names_every_variable_and_no_value() {
 
 #[tokio::test]
 async fn a_deployed_function_without_a_store_refuses_to_dial() {
-    let (status, reason, body) = refused(&[("VERCEL", "1"), ("STORE_URL", "")], |base| {
-        dial_request(base, &json!({"to": ANSWERS}))
-    })
-    .await;
+    let (status, reason, body) =
+        refused(&[("VERCEL", "1"), ("ALLOW_ANONYMOUS_DIALLING", "1"), ("STORE_URL", "")], |base| {
+            dial_request(base, &json!({"to": ANSWERS}))
+        })
+        .await;
     assert_eq!((status, reason.as_str()), (500, "misconfigured"));
     assert!(body["message"].as_str().unwrap().contains("STORE_URL"));
 }
@@ -164,7 +189,7 @@ async fn variables_that_could_not_reach_the_agent_are_refused() {
 async fn a_deployed_function_without_a_token_shows_one_call_but_no_list_and_no_recording() {
     let bench = Bench::new().await;
     let call = bench.call(json!({ "to": ANSWERS })).await;
-    let app = bench.function(&[("VERCEL", "1")], None);
+    let app = bench.function(&[("VERCEL", "1"), ("ALLOW_ANONYMOUS_DIALLING", "true")], None);
     let read = |path: &str| {
         Request::get(format!("/api/twilio/{path}"))
             .header("sec-fetch-site", "same-origin")
@@ -213,7 +238,11 @@ async fn an_unknown_call_is_404_and_a_malformed_name_400() {
 
 #[tokio::test]
 async fn who_has_no_token_is_not_told_what_is_misconfigured() {
-    let variables = [("MAKE_CALL_TOKEN", TOKEN), ("ELEVENLABS_API_KEY", "")];
+    let variables = [
+        ("MAKE_CALL_TOKEN", TOKEN),
+        ("ELEVENLABS_API_KEY", ""),
+        ("ALLOW_ANONYMOUS_DIALLING", "no"),
+    ];
     let (status, reason, _) =
         refused(&variables, |base| dial_request(base, &json!({ "to": ANSWERS }))).await;
     assert_eq!((status, reason.as_str()), (401, "unauthorized"));

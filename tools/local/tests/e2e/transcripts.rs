@@ -165,11 +165,15 @@ async fn a_transcript_needs_the_token_unless_the_setting_opens_it_for_pages() {
     let call = bench.call(json!({"to": ANSWERS})).await;
     let query = query_of(&call);
     let deployed = ("AWS_LAMBDA_RUNTIME_API", "127.0.0.1:1");
-    let open = ("TRANSCRIPTS_FOR_PAGES", "true");
+    let (open, anonymous) =
+        (("TRANSCRIPTS_FOR_PAGES", "true"), ("ALLOW_ANONYMOUS_DIALLING", "true"));
     for (settings, expected, reason) in [
         (vec![deployed], 403, "token_not_configured"),
-        (vec![deployed, ("MAKE_CALL_TOKEN", TOKEN)], 401, "unauthorized"),
-        (vec![deployed, open], 200, ""),
+        (vec![deployed, anonymous], 403, "token_not_configured"),
+        (vec![deployed, open], 403, "token_not_configured"),
+        (vec![deployed, anonymous, ("MAKE_CALL_TOKEN", TOKEN)], 401, "unauthorized"),
+        (vec![deployed, anonymous, open], 200, ""),
+        (vec![deployed, anonymous, open, ("MAKE_CALL_TOKEN", TOKEN)], 200, ""),
     ] {
         let app = bench.function(&settings, None);
         let (status, body, _) = read(&app, &bench.base, &query).await;

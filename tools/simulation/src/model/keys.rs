@@ -44,6 +44,10 @@ impl Keys for Model {
         })
     }
 
+    fn find_key<'a>(&'a self, key: &'a str, now: Timestamp) -> StoreFuture<'a, Option<KeyRow>> {
+        at_once(move || self.peek_key(key, now))
+    }
+
     fn doubt_key<'a>(&'a self, claim: &'a KeyClaim, _: Timestamp) -> StoreFuture<'a, ()> {
         at_once(move || {
             self.if_owned(claim, |mut entry| {

@@ -1,21 +1,59 @@
-//! Windows, slots, counters.
+//! Windows, slots, days.
+
+use std::collections::BTreeMap;
 
 use shared::call::{CallId, Timestamp};
 use shared::store::{Limits, Nonce, StoreFuture, Taken, Window};
 
 use super::{Model, at_once};
 
-impl Model {
-    /// How far a counter is, at once.
-    #[must_use]
-    pub fn counted(&self, counter: &str, now: Timestamp) -> u32 {
-        let state = self.state();
-        state.counters.get(counter).filter(|(_, until)| *until > now).map_or(0, |(count, _)| *count)
+/// How long an hour is, and until when after its beginning it counts, milliseconds.
+const HOUR: i64 = 3_600_000;
+const COUNTS: i64 = 25 * HOUR;
+
+/// A rolling day: when each hour began, and how many came in it; and every entry that came.
+#[derive(Debug, Default)]
+pub(super) struct Day {
+    hours: BTreeMap<i64, u32>,
+    entries: BTreeMap<String, i64>,
+}
+
+impl Day {
+    fn hour(now: Timestamp) -> i64 {
+        now.as_millis() - now.as_millis().rem_euclid(HOUR)
     }
 
-    /// Sets a counter without asking: what no store does.
-    pub fn set_counter(&self, counter: &str, count: u32, expires_at: Timestamp) {
-        self.state().counters.insert(counter.to_owned(), (count, expires_at));
+    fn total(&self, now: Timestamp) -> u32 {
+        self.hours
+            .iter()
+            .filter(|(hour, _)| **hour + COUNTS > now.as_millis())
+            .map(|(_, n)| n)
+            .sum()
+    }
+
+    fn take(&mut self, entry: &Nonce, now: Timestamp) {
+        *self.hours.entry(Self::hour(now)).or_default() += 1;
+        self.entries.insert(entry.as_str().to_owned(), Self::hour(now));
+    }
+
+    /// The first hour after whose end there is room.
+    fn free_at(&self, limit: u32, now: Timestamp) -> Timestamp {
+        let ends = self.hours.keys().map(|hour| Timestamp::from_millis(hour + COUNTS));
+        let room = ends.into_iter().find(|end| self.total(*end) < limit);
+        room.unwrap_or_else(|| now.plus(std::time::Duration::from_secs(86_400)))
+    }
+}
+
+impl Model {
+    /// How many a day has, at once.
+    #[must_use]
+    pub fn counted(&self, name: &str, now: Timestamp) -> u32 {
+        self.state().days.get(name).map_or(0, |day| day.total(now))
+    }
+
+    /// Takes a place without asking: what no store does.
+    pub fn count_anyway(&self, name: &str, entry: &Nonce, now: Timestamp) {
+        self.state().days.entry(name.to_owned()).or_default().take(entry, now);
     }
 }
 
@@ -91,24 +129,40 @@ impl Limits for Model {
         })
     }
 
-    fn count<'a>(
+    fn take_day<'a>(
         &'a self,
-        counter: &'a str,
+        name: &'a str,
         limit: u32,
-        expires_at: Timestamp,
+        entry: &'a Nonce,
         now: Timestamp,
     ) -> StoreFuture<'a, Taken> {
         at_once(move || {
-            let counters = &mut self.state().counters;
-            let counted = counters.entry(counter.to_owned()).or_insert((0, expires_at));
-            if counted.1 <= now {
-                *counted = (0, expires_at);
+            let days = &mut self.state().days;
+            let day = days.entry(name.to_owned()).or_default();
+            if day.entries.contains_key(entry.as_str()) {
+                return Taken::Yes;
             }
-            if counted.0 >= limit {
-                return Taken::No { free_at: counted.1 };
+            if day.total(now) >= limit {
+                return Taken::No { free_at: day.free_at(limit, now) };
             }
-            counted.0 += 1;
+            day.take(entry, now);
             Taken::Yes
+        })
+    }
+
+    fn give_day_back<'a>(
+        &'a self,
+        name: &'a str,
+        entry: &'a Nonce,
+        _: Timestamp,
+    ) -> StoreFuture<'a, ()> {
+        at_once(move || {
+            let mut state = self.state();
+            let Some(day) = state.days.get_mut(name) else { return };
+            let hour = day.entries.remove(entry.as_str());
+            if let Some(count) = hour.and_then(|hour| day.hours.get_mut(&hour)) {
+                *count -= 1;
+            }
         })
     }
 }

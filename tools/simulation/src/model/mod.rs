@@ -15,7 +15,9 @@ use shared::store::{
     Answers, Calls, Claim, Dials, Lookup, Nonce, Observations, Observed, Record, StoreFuture,
 };
 
+use crate::judged::Judged;
 use keys::KeyEntry;
+use limits::Day;
 use table::Table;
 
 /// How many past states stale reads may come from.
@@ -39,8 +41,7 @@ struct State {
     windows: BTreeMap<String, BTreeMap<String, Timestamp>>,
     /// Call, then the end of its lease.
     slots: BTreeMap<String, Timestamp>,
-    /// Name, then how many and until when.
-    counters: BTreeMap<String, (u32, Timestamp)>,
+    days: BTreeMap<String, Day>,
 }
 
 impl Model {
@@ -69,28 +70,25 @@ impl Model {
         }
         write(&mut state.calls)
     }
+}
 
-    /// What a read may find that missed the last `writes`.
-    #[must_use]
-    pub fn stale(&self, by: &Lookup, now: Timestamp, writes: usize) -> Option<Record> {
-        let state = self.state();
-        writes
-            .checked_sub(1)
-            .and_then(|at| state.past.get(at))
-            .unwrap_or(&state.calls)
-            .find(by, now)
-    }
-
-    /// The call as it is, at once: for those who judge.
-    #[must_use]
-    pub fn peek(&self, by: &Lookup, now: Timestamp) -> Option<Record> {
+impl Judged for Model {
+    fn peek(&self, by: &Lookup, now: Timestamp) -> Option<Record> {
         self.stale(by, now, 0)
     }
 
-    /// Whether the call holds a slot, whatever the time: for those who judge.
-    #[must_use]
-    pub fn holds_slot(&self, call_id: &CallId) -> bool {
+    fn stale(&self, by: &Lookup, now: Timestamp, writes: usize) -> Option<Record> {
+        let state = self.state();
+        let past = writes.checked_sub(1).and_then(|at| state.past.get(at));
+        past.unwrap_or(&state.calls).find(by, now)
+    }
+
+    fn holds_slot(&self, call_id: &CallId) -> bool {
         self.state().slots.contains_key(call_id.as_str())
+    }
+
+    fn dials_counted(&self, now: Timestamp) -> Option<u32> {
+        Some(self.counted("day", now))
     }
 }
 

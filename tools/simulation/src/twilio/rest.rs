@@ -102,7 +102,7 @@ fn create(
         world.violation("a dial without our callId");
         return None;
     };
-    let record = world.model.peek(&Lookup::CallId(call_id.clone()), world.now());
+    let record = world.store.peek(&Lookup::CallId(call_id.clone()), world.now());
     if record.is_none_or(|record| record.intent().is_none()) {
         world.violation(format!("call {call_id} was dialled without an intent on record"));
     }

@@ -20,7 +20,7 @@ pub(super) const INVALID: &str = "Invalid conversation";
 /// A registered conversation and what has become of it.
 pub(crate) struct Record {
     id: String,
-    /// The body of the registration, as sent.
+    /// The body of the registration as sent, with the members that it must have.
     request: Map<String, Value>,
     registered: Instant,
     stage: Stage,
@@ -41,7 +41,6 @@ enum Stage {
 }
 
 /// How a conversation ended.
-#[derive(Clone)]
 pub(super) struct End {
     /// Close code of the socket; `None` if the other side was gone first.
     pub(super) code: Option<u16>,

@@ -114,15 +114,15 @@ fn check_variables(body: &Map<String, Value>) -> Result<(), Refusal> {
     };
     let in_order = match data.get("dynamic_variables") {
         None => true,
-        Some(Value::Object(variables)) => variables
-            .values()
-            .all(|value| value.is_string() || value.is_number() || value.is_boolean()),
+        Some(Value::Object(variables)) => {
+            variables.values().all(|value| !(value.is_object() || value.is_array()))
+        }
         Some(_) => false,
     };
     if in_order {
         return Ok(());
     }
-    let message = "Input should be a valid string, number or boolean";
+    let message = "Input should be a valid string, number, boolean or null";
     let place = vec!["body", DATA, "dynamic_variables"];
     Err(Refusal::Unprocessable(place, message, "string_type"))
 }

@@ -166,7 +166,7 @@ fn check_numbers(config: &Config, to: &str, from: &str) -> Result<()> {
 /// Twilio also dials SIP addresses and clients; the product only ever dials numbers.
 fn is_e164(number: &str) -> bool {
     number.strip_prefix('+').is_some_and(|digits| {
-        (8..=15).contains(&digits.len())
+        (7..=15).contains(&digits.len())
             && !digits.starts_with('0')
             && digits.bytes().all(|digit| digit.is_ascii_digit())
     })

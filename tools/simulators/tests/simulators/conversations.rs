@@ -3,9 +3,12 @@
 use crate::support::*;
 use futures_util::{SinkExt as _, StreamExt as _};
 use serde_json::{Value, json};
-use tokio::net::TcpStream;
+use std::time::Duration;
+use tokio::{net::TcpStream, time::timeout};
 use tokio_tungstenite::{WebSocketStream, client_async, tungstenite::Message};
 
+/// After this a test has failed.
+const PATIENCE: Duration = Duration::from_secs(10);
 const KEY: &[(&str, &str)] = &[("xi-api-key", "xi")];
 
 impl World {
@@ -97,14 +100,13 @@ impl Line {
             .await;
     }
 
-    /// How ElevenLabs closes.
+    /// How ElevenLabs closes; it says nothing more before.
     async fn close(&mut self) -> (u16, String) {
-        loop {
-            if let Message::Close(frame) = self.0.next().await.unwrap().unwrap() {
-                let frame = frame.unwrap();
-                return (frame.code.into(), frame.reason.to_string());
-            }
-        }
+        let message = self.0.next().await.unwrap().unwrap();
+        let Message::Close(Some(frame)) = message else {
+            panic!("not closed: {message:?}");
+        };
+        (frame.code.into(), frame.reason.to_string())
     }
 
     async fn talk_to_the_end(&mut self) {
@@ -258,10 +260,15 @@ async fn a_connection_that_is_lost_ends_the_conversation() {
     let mut line = Line::start(&world, &id).await;
     line.hear().await;
     drop(line);
-    let mut conversation = world.read(&id).await;
-    while conversation["status"] == "in-progress" {
-        conversation = world.read(&id).await;
-    }
+    let over = async {
+        loop {
+            let conversation = world.read(&id).await;
+            if conversation["status"] != "in-progress" {
+                return conversation;
+            }
+        }
+    };
+    let conversation = timeout(PATIENCE, over).await.unwrap();
     assert_eq!(conversation["status"], "done");
     assert_eq!(conversation["metadata"]["termination_reason"], "Client disconnected");
     assert_eq!(conversation["metadata"]["error"], Value::Null);
@@ -441,9 +448,12 @@ async fn a_read_that_is_never_answered_holds_up_no_other() {
     world.faults(json!({ "elevenlabs": { "conversations": "never" } }));
     let url = world.history_url(&id);
     let waiting = tokio::spawn(async move { http("GET", &url, KEY, "").await });
-    while world.simulators.elevenlabs_requests().len() < 2 {
-        tokio::task::yield_now().await;
-    }
+    let asked = async {
+        while world.simulators.elevenlabs_requests().len() < 2 {
+            tokio::task::yield_now().await;
+        }
+    };
+    timeout(PATIENCE, asked).await.unwrap();
     world.register().await;
     world.faults(json!({}));
     assert_eq!(world.read(&id).await["status"], "initiated");

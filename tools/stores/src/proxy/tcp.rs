@@ -5,16 +5,19 @@ use std::net::Ipv4Addr;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, copy};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::net::{TcpListener, TcpStream};
 
+use crate::losses::{Loss, Way};
 use crate::stand_in::StandIn;
 
 /// What is to go wrong.
 #[derive(Clone, Copy, Debug, Default)]
 struct Faults {
-    lost_replies: usize,
+    passing: usize,
+    losing: usize,
+    loss: Loss,
     lost_every: usize,
     replies: usize,
     lost: usize,
@@ -23,15 +26,23 @@ struct Faults {
 }
 
 impl Faults {
-    fn loses_this_one(&mut self) -> bool {
-        self.replies += 1;
-        let is_due = self.lost_every > 0 && self.replies.is_multiple_of(self.lost_every);
-        if self.lost_replies == 0 && !is_due {
-            return false;
+    fn loses_this(&mut self, what: Loss) -> bool {
+        let mut is_due = false;
+        if what == Loss::Reply {
+            self.replies += 1;
+            is_due = self.lost_every > 0 && self.replies.is_multiple_of(self.lost_every);
         }
-        self.lost_replies = self.lost_replies.saturating_sub(1);
-        self.lost += 1;
-        true
+        if what == self.loss && self.losing > 0 {
+            match self.passing.checked_sub(1) {
+                Some(left) => self.passing = left,
+                None => {
+                    self.losing -= 1;
+                    is_due = true;
+                }
+            }
+        }
+        self.lost += usize::from(is_due);
+        is_due
     }
 }
 
@@ -66,8 +77,7 @@ impl TcpProxy {
 
     /// Loses the next replies: the server has done its work, and the connection breaks.
     pub fn lose_replies(&self, count: usize) {
-        let mut faults = self.faults.lock().unwrap();
-        (faults.lost_replies, faults.lost) = (count, 0);
+        self.cut(0, Loss::Reply, count);
     }
 
     /// Loses every so many-th reply from now on; 0 for none.
@@ -92,20 +102,34 @@ impl TcpProxy {
     }
 }
 
+impl Way for TcpProxy {
+    fn cut(&self, passing: usize, loss: Loss, count: usize) {
+        let mut faults = self.faults.lock().unwrap();
+        (faults.passing, faults.loss, faults.losing, faults.lost) = (passing, loss, count, 0);
+    }
+
+    fn mend(&self) -> bool {
+        let mut faults = self.faults.lock().unwrap();
+        faults.losing = 0;
+        faults.lost > 0
+    }
+}
+
 async fn serve(client: TcpStream, server: u16, faults: Arc<Mutex<Faults>>) -> Result<()> {
     let server = TcpStream::connect((Ipv4Addr::LOCALHOST, server)).await?;
     client.set_nodelay(true)?;
     server.set_nodelay(true)?;
-    let (mut from_client, to_client) = client.into_split();
-    let (from_server, mut to_server) = server.into_split();
+    let (from_client, to_client) = client.into_split();
+    let (from_server, to_server) = server.into_split();
     // Whichever ends first ends both.
     tokio::select! {
-        result = copy(&mut from_client, &mut to_server) => result.map(|_| ()),
-        result = give_back(from_server, to_client, &faults) => result,
+        result = pass(Loss::Request, from_client, to_server, &faults) => result,
+        result = pass(Loss::Reply, from_server, to_client, &faults) => result,
     }
 }
 
-async fn give_back(
+async fn pass(
+    what: Loss,
     mut from: OwnedReadHalf,
     mut to: OwnedWriteHalf,
     faults: &Mutex<Faults>,
@@ -113,17 +137,17 @@ async fn give_back(
     let mut bytes = vec![0; 64 * 1024];
     loop {
         let length = from.read(&mut bytes).await?;
+        if length == 0 {
+            return Ok(());
+        }
         let delay = {
             let mut faults = faults.lock().unwrap();
-            if faults.loses_this_one() {
+            if faults.loses_this(what) {
                 return Ok(());
             }
             faults.delay
         };
-        if length == 0 {
-            return Ok(());
-        }
-        if !delay.is_zero() {
+        if what == Loss::Reply && !delay.is_zero() {
             tokio::time::sleep(delay).await;
         }
         to.write_all(&bytes[..length]).await?;

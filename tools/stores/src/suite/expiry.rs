@@ -1,6 +1,6 @@
 //! What has expired by the caller's clock is gone, also for those who write to it.
 
-use shared::store::{Lookup, Taken};
+use shared::store::Lookup;
 use tokio::task::JoinSet;
 
 use crate::Opened;
@@ -47,16 +47,6 @@ pub async fn of_many_that_write_to_an_expired_call_none_is_lost(store: &Opened) 
     tasks.join_all().await;
     let record = store.load(&Lookup::CallSid(sid(1)), at(RETENTION)).await.unwrap().unwrap();
     assert_eq!(record.observations.len(), 40);
-}
-
-/// A counter that never was full keeps nothing of the day before either.
-pub async fn an_expired_count_does_not_count(store: &Opened) {
-    let take = async |second, end| store.count("day", 3, at(end), at(second)).await.unwrap();
-    assert_eq!(take(0, DAY).await, Taken::Yes);
-    for _ in 0..3 {
-        assert_eq!(take(DAY, 2 * DAY).await, Taken::Yes);
-    }
-    assert_eq!(take(DAY, 2 * DAY).await, Taken::No { free_at: at(2 * DAY) });
 }
 
 /// The two were never one, so they do not end as one.

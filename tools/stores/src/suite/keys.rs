@@ -1,7 +1,7 @@
 //! Idempotency keys: the table of `stores.md` 6.2, line by line.
 
 use shared::call::CallRef;
-use shared::store::keys::{IN_FLIGHT, claim};
+use shared::store::keys::{IN_FLIGHT, claim, find};
 use shared::store::{KeyClaim, KeyState, Nonce};
 
 use crate::Opened;
@@ -47,6 +47,10 @@ pub async fn a_key_used_for_another_request_is_refused(store: &Opened) {
     assert_eq!(state(store, &other, 100).await, KeyState::Reused);
 }
 
+fn in_flight(number: u32) -> KeyState {
+    KeyState::InFlight { call_id: our_id(number) }
+}
+
 /// The dial was made: the same answer again, whoever told us of it.
 pub async fn a_key_whose_call_has_a_name_gives_the_same_answer_again(store: &Opened) {
     assert_eq!(state(store, &request("key", 1), 0).await, KeyState::Claimed);
@@ -57,15 +61,31 @@ pub async fn a_key_whose_call_has_a_name_gives_the_same_answer_again(store: &Ope
     }
 }
 
+/// A request that claims nothing sees what a claim would have met, and leaves no trace.
+pub async fn a_key_is_found_without_being_claimed(store: &Opened) {
+    let (mine, other) = (request("key", 1), "another fingerprint");
+    let found = async |fingerprint: &str, second| {
+        find(&**store, &mine.key, fingerprint, at(second)).await.unwrap()
+    };
+    assert_eq!(found(&mine.fingerprint, 0).await, None);
+    assert_eq!(state(store, &mine, 0).await, KeyState::Claimed);
+    assert_eq!(found(&mine.fingerprint, 0).await, Some(in_flight(1)));
+    assert_eq!(found(other, 0).await, Some(KeyState::Reused));
+    store.begin(&intent(1), at(0)).await.unwrap();
+    store.observe(&linked(1), &accepted(), &delivery(), at(1)).await.unwrap();
+    assert_done(found(&mine.fingerprint, 60).await.unwrap(), 1);
+    assert_eq!(found(&mine.fingerprint, RETENTION).await, None, "it has expired");
+}
+
 /// Younger than the dial budget, and older.
 pub async fn a_key_without_an_outcome_is_in_flight_and_then_unknown(store: &Opened) {
     let (key, budget) = (request("key", 1), IN_FLIGHT.as_secs());
     assert_eq!(state(store, &key, 0).await, KeyState::Claimed);
     store.begin(&intent(1), at(0)).await.unwrap();
     let mine = request("key", 2);
-    assert_eq!(state(store, &mine, 0).await, KeyState::InFlight);
+    assert_eq!(state(store, &mine, 0).await, in_flight(1));
     let last = claim(&**store, &mine, just_before(budget)).await.unwrap();
-    assert_eq!(last, KeyState::InFlight);
+    assert_eq!(last, in_flight(1));
     for second in [budget, 3600, RETENTION - 1] {
         let unknown = KeyState::Unknown { call_id: our_id(1) };
         assert_eq!(state(store, &mine, second).await, unknown);
@@ -78,7 +98,7 @@ pub async fn a_doubted_key_is_unknown_at_once_and_only_its_owner_can_doubt_it(st
     assert_eq!(state(store, &mine, 0).await, KeyState::Claimed);
     store.begin(&intent(1), at(0)).await.unwrap();
     store.doubt_key(&stranger, at(1)).await.unwrap();
-    assert_eq!(state(store, &stranger, 1).await, KeyState::InFlight);
+    assert_eq!(state(store, &stranger, 1).await, in_flight(1));
     store.doubt_key(&mine, at(1)).await.unwrap();
     store.doubt_key(&mine, at(1)).await.unwrap();
     assert_eq!(state(store, &stranger, 1).await, KeyState::Unknown { call_id: our_id(1) });
@@ -114,13 +134,13 @@ pub async fn a_released_key_is_free_and_only_its_owner_can_release_it(store: &Op
     let (mine, stranger) = (request("key", 1), request("key", 2));
     assert_eq!(state(store, &mine, 0).await, KeyState::Claimed);
     store.release_key(&stranger).await.unwrap();
-    assert_eq!(state(store, &stranger, 0).await, KeyState::InFlight);
+    assert_eq!(state(store, &stranger, 0).await, in_flight(1));
     store.release_key(&mine).await.unwrap();
     store.release_key(&mine).await.unwrap();
     assert_eq!(state(store, &stranger, 0).await, KeyState::Claimed);
-    assert_eq!(state(store, &mine, 0).await, KeyState::InFlight);
+    assert_eq!(state(store, &mine, 0).await, in_flight(2));
     store.release_key(&mine).await.unwrap();
-    assert_eq!(state(store, &mine, 0).await, KeyState::InFlight);
+    assert_eq!(state(store, &mine, 0).await, in_flight(2));
 }
 
 /// Honoured as long as the call is kept, to the millisecond.
@@ -129,7 +149,7 @@ pub async fn an_expired_key_can_be_used_again(store: &Opened) {
     let last = claim(&**store, &request("key", 2), just_before(RETENTION)).await.unwrap();
     assert_eq!(last, KeyState::Unknown { call_id: our_id(1) });
     assert_eq!(state(store, &request("key", 2), RETENTION).await, KeyState::Claimed);
-    assert_eq!(state(store, &request("key", 3), RETENTION).await, KeyState::InFlight);
+    assert_eq!(state(store, &request("key", 3), RETENTION).await, in_flight(2));
 }
 
 /// A refusal that Twilio named leaves a trace under our id, and the key is not done by it.

@@ -1,4 +1,4 @@
-//! Slots and counters, turned by the caller's clock.
+//! Slots, turned by the caller's clock.
 
 use shared::store::Taken;
 
@@ -58,22 +58,6 @@ pub async fn a_slot_freed_after_its_lease_frees_no_other(store: &Opened) {
     assert_eq!(slot(store, 3, 1, 1900, 901).await, no(1900));
     store.free_slot(&our_id(2)).await.unwrap();
     assert_eq!(slot(store, 3, 1, 1900, 902).await, Taken::Yes);
-}
-
-/// A counter ends with its day and starts again.
-pub async fn a_counter_stops_at_its_limit_and_is_forgotten_at_its_end(store: &Opened) {
-    let take = async |name, second, end| store.count(name, 3, at(end), at(second)).await.unwrap();
-    for _ in 0..3 {
-        assert_eq!(take("day", 0, DAY).await, Taken::Yes);
-    }
-    assert_eq!(take("day", 1, DAY).await, no(DAY));
-    let last = store.count("day", 3, at(DAY), just_before(DAY)).await.unwrap();
-    assert_eq!(last, no(DAY));
-    assert_eq!(take("another day", 1, DAY).await, Taken::Yes);
-    for _ in 0..3 {
-        assert_eq!(take("day", DAY, 2 * DAY).await, Taken::Yes);
-    }
-    assert_eq!(take("day", DAY, 2 * DAY).await, no(2 * DAY));
 }
 
 /// Its own old lease is in nobody's way, its own least of all.

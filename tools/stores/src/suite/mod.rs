@@ -2,10 +2,12 @@
 
 pub mod answers;
 pub mod calls;
+pub mod days;
 pub mod expiry;
 pub mod fold;
 pub mod keys;
 pub mod limits;
 pub mod links;
+pub mod losses;
 pub mod rush;
 pub mod windows;

@@ -74,7 +74,7 @@ pub async fn of_a_thousand_identical_dials_at_once_exactly_one_dials(store: &Ope
     })
     .await;
     let dials = states.iter().filter(|state| **state == KeyState::Claimed).count();
-    let waits = states.iter().filter(|state| **state == KeyState::InFlight).count();
+    let waits = states.iter().filter(|state| matches!(state, KeyState::InFlight { .. })).count();
     assert_eq!((dials, waits), (1, store.crowd() as usize - 1));
 }
 
@@ -89,15 +89,32 @@ pub async fn of_a_thousand_at_once_exactly_as_many_as_slots_pass(store: &Opened)
     }
 }
 
-/// The daily limit.
-pub async fn of_a_thousand_at_once_exactly_the_limit_is_counted(store: &Opened) {
-    let answers =
-        rush(
-            store,
-            |store, _| async move { store.count("day", 100, at(DAY), at(0)).await.unwrap() },
-        )
+/// The daily limit: exactly N, given back at once exactly N again, and exactly N again the day after.
+pub async fn of_a_thousand_at_once_exactly_the_limit_passes_the_day(store: &Opened) {
+    for (round, second) in [(0, 10), (1, 30), (2, 30), (3, 26 * 3600)] {
+        let answers = rush(store, move |store, number| async move {
+            let mine = Nonce::new((u128::from(round * 10_000 + number) << 64).to_be_bytes());
+            let taken = store.take_day("day", 100, &mine, at(second)).await.unwrap();
+            (mine, taken)
+        })
         .await;
-    assert_eq!(passed(&answers), 100);
+        let (passed, refused): (Vec<_>, Vec<_>) =
+            answers.into_iter().partition(|(_, taken)| *taken == Taken::Yes);
+        let expected = if round == 2 { 0 } else { 100 };
+        assert_eq!(passed.len(), expected, "round {round}");
+        assert!(refused.iter().all(|(_, taken)| matches!(taken, Taken::No { .. })));
+        if round == 0 {
+            let passed = Arc::new(passed);
+            rush_of(100, store, move |store, number| {
+                let passed = Arc::clone(&passed);
+                async move {
+                    let (mine, _) = &passed[number as usize];
+                    store.give_day_back("day", mine, at(second)).await.unwrap();
+                }
+            })
+            .await;
+        }
+    }
 }
 
 /// One destination, one dial.

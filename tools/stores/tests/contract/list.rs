@@ -25,11 +25,20 @@ macro_rules! every_test {
                 recent_calls_reach_back_over_days_without_any,
                 a_call_heard_of_again_stays_where_it_was_in_the_list,
             }
+            days {
+                a_day_is_any_24_hours,
+                a_refusal_names_a_time_at_which_asking_again_succeeds,
+                the_same_entry_takes_one_place_of_the_day,
+                a_place_of_the_day_is_given_back_once,
+                a_place_is_given_back_to_the_hour_in_which_it_was_taken,
+                an_entry_that_was_forgotten_gives_nothing_back,
+                a_day_goes_on_for_days,
+                a_day_may_be_wide,
+            }
             expiry {
                 an_expired_call_is_gone_although_nobody_swept,
                 a_call_heard_of_after_its_expiry_begins_anew,
                 of_many_that_write_to_an_expired_call_none_is_lost,
-                an_expired_count_does_not_count,
                 a_second_call_under_one_of_our_ids_outlives_the_first,
             }
             fold {
@@ -42,6 +51,7 @@ macro_rules! every_test {
                 a_key_whose_call_has_a_name_gives_the_same_answer_again,
                 a_key_without_an_outcome_is_in_flight_and_then_unknown,
                 a_doubted_key_is_unknown_at_once_and_only_its_owner_can_doubt_it,
+                a_key_is_found_without_being_claimed,
                 a_crash_between_dial_and_save_never_dials_again_and_the_first_callback_resolves_it,
                 a_crash_before_the_intent_never_dials_either,
                 a_released_key_is_free_and_only_its_owner_can_release_it,
@@ -54,7 +64,6 @@ macro_rules! every_test {
                 a_slot_never_freed_is_free_when_its_lease_ends,
                 a_slot_freed_after_its_lease_frees_no_other,
                 a_call_whose_lease_has_ended_may_ask_again,
-                a_counter_stops_at_its_limit_and_is_forgotten_at_its_end,
             }
             links {
                 a_call_is_found_by_either_name_once_a_callback_linked_them,
@@ -68,11 +77,14 @@ macro_rules! every_test {
                 the_end_is_seen_once_whichever_name_tells_it,
                 a_call_thought_lost_is_healed_by_its_first_callback,
             }
+            losses {
+                after_any_acknowledged_observation_either_name_finds_the_same_call,
+            }
             rush {
                 of_a_thousand_at_once_exactly_the_limit_passes_the_window,
                 of_a_thousand_identical_dials_at_once_exactly_one_dials,
                 of_a_thousand_at_once_exactly_as_many_as_slots_pass,
-                of_a_thousand_at_once_exactly_the_limit_is_counted,
+                of_a_thousand_at_once_exactly_the_limit_passes_the_day,
                 of_a_thousand_at_once_exactly_one_starts_the_cooldown,
                 of_sixty_voice_webhooks_at_once_exactly_one_is_first,
                 of_two_hundred_that_tell_of_the_end_exactly_one_ends_the_call,

@@ -31,10 +31,14 @@ struct Bill {
 
 impl Bill {
     fn open(backend: Backend) -> Option<Self> {
+        Self::open_for(backend, RETENTION_DAYS)
+    }
+
+    fn open_for(backend: Backend, days: u32) -> Option<Self> {
         let running = backend.start_or_skip()?;
         let space = running.space();
         let proxy = HttpProxy::start(space.place().port().unwrap());
-        let store = open_at(&space.place().through(proxy.port()), RETENTION_DAYS);
+        let store = open_at(&space.place().through(proxy.port()), days);
         Some(Self {
             store,
             call: linked(1),
@@ -118,8 +122,8 @@ impl Bill {
         self.line_within("make-call: destination's day and cool-down", 1);
         assert_eq!(store.take_slot(&our_id(1), 5, at(990), at(0)).await.unwrap(), Taken::Yes);
         self.line_within("make-call: slot", 1);
-        assert_eq!(store.count("day", 100, at(DAY), at(0)).await.unwrap(), Taken::Yes);
-        self.line_within("make-call: daily count", 1);
+        assert_eq!(store.take_day("day", 200, &mine, at(0)).await.unwrap(), Taken::Yes);
+        self.line_within("make-call: day", 1);
     }
 
     /// From the intent to the end, as the endpoints ask for it.
@@ -155,11 +159,11 @@ impl Bill {
 
 const HOUR: Duration = Duration::from_secs(3600);
 
-/// A callback, and one request more for linking the two names of the call.
+/// What links the two names of a call, and writes. A callback has tried to write before.
 const HEALING: usize = 2;
 
-/// The claim, which tells the variables, and the answer.
-const VOICE: usize = 2;
+/// The claim, which tells the variables, and the answer, which looks whether it is found by our id.
+const VOICE: usize = 3;
 
 /// About as long as ElevenLabs' is.
 const TWIML: &str = "<?xml version=\"1.0\" encoding=\"UTF-8\"?><Response><Connect><Stream url=\"wss://api.elevenlabs.io/v1/convai/twilio/stream\"><Parameter name=\"conversation_id\" value=\"conv_0123456789abcdef0123456789\"/></Stream></Connect></Response>";
@@ -230,11 +234,11 @@ async fn machine_detection_costs_one_request_and_so_does_a_duplicate() {
 }
 
 #[tokio::test]
-async fn the_first_callback_heals_a_call_whose_answer_was_lost_with_one_request_more() {
+async fn the_first_callback_heals_a_call_whose_answer_was_lost_with_two_requests_more() {
     let Some(mut bill) = Bill::open(Backend::DynamoDbDynoxide) else { return };
     bill.store.begin(&intent(1), at(0)).await.unwrap();
     bill.line("make-call: intent");
-    bill.see("status: the first heard of Twilio", &status("ringing", 1), HEALING).await;
+    bill.see("status: the first heard of Twilio", &status("ringing", 1), HEALING + 1).await;
     bill.see("status: the next", &status("in-progress", 2), 1).await;
     let over = bill.close("DynamoDB: healing", 12.0);
     assert!(over.is_empty(), "{over:?}");
@@ -248,20 +252,57 @@ async fn a_claim_that_overtakes_twilios_answer_costs_one_request_more_and_one_fo
     bill.store.claim(&linked(1), &Nonce::new([7; 16]), at(0)).await.unwrap();
     bill.line_within("voice: claim", 3);
     bill.store.answer(&linked(1), TWIML, &spoken(), at(0)).await.unwrap();
-    bill.line_within("voice: answer", 1);
+    bill.line_within("voice: answer", 2);
     let over = bill.close("DynamoDB: voice heals", 12.0);
     assert!(over.is_empty(), "{over:?}");
 }
 
+/// A day at its usual size: 1 request and 1 write unit, but for the one of 16 that sweeps.
 #[tokio::test]
-async fn the_list_of_recent_calls_costs_a_query_for_each_day_and_one_batch() {
+async fn a_place_of_the_day_costs_one_request_and_one_write_unit_and_so_does_giving_it_back() {
     let Some(mut bill) = Bill::open(Backend::DynamoDbDynoxide) else { return };
-    for number in 0..25 {
+    // Two hundred dials a day, evenly.
+    for number in 0..200 {
+        let now = at(number * 432);
+        assert_eq!(bill.store.take_day("day", 200, &delivery(), now).await.unwrap(), Taken::Yes);
+    }
+    let tally = bill.line("200 dials of a day");
+    assert!(tally.total() <= 200 + 12 && tally.write_units <= 200.0 + 12.0, "{tally:?}");
+    let (mine, now) = (delivery(), at(2 * DAY));
+    assert_eq!(bill.store.take_day("day", 200, &mine, now).await.unwrap(), Taken::Yes);
+    bill.line_within("the first dial a day later, which sweeps", 2);
+    bill.store.give_day_back("day", &mine, now).await.unwrap();
+    bill.line_within("given back", 1);
+    assert_eq!(
+        bill.store.take_day("day", 0, &mine, now).await.unwrap(),
+        Taken::No { free_at: at(3 * DAY) }
+    );
+    let over = bill.close("DynamoDB: the daily limit", 216.0);
+    assert!(over.is_empty(), "{over:?}");
+}
+
+/// Whatever the retention, and however long ago the last call was.
+#[tokio::test]
+async fn the_list_of_recent_calls_costs_few_requests_however_long_calls_are_kept() {
+    let ten_years = 3650;
+    let Some(mut bill) = Bill::open_for(Backend::DynamoDbDynoxide, ten_years) else { return };
+    let long_ago = 200 * DAY;
+    assert!(bill.store.recent(25, at(long_ago)).await.unwrap().is_empty());
+    bill.line_within("an empty table, by a fresh instance", 9);
+    for number in 0..3 {
         bill.store.begin(&intent(number), at(number.into())).await.unwrap();
-        bill.store.observe(&linked(number), &accepted(), &delivery(), at(60)).await.unwrap();
     }
     let _ = bill.proxy.tally();
-    assert_eq!(bill.store.recent(25, at(60)).await.unwrap().len(), 25);
-    bill.line("status: a page of 25");
-    bill.print("DynamoDB: the list");
+    assert_eq!(bill.store.recent(25, at(long_ago)).await.unwrap().len(), 3);
+    bill.line_within("an idle table: 3 calls of 200 days ago", 3);
+    for number in 10..40 {
+        let now = at(long_ago + u64::from(number));
+        bill.store.begin(&intent(number), now).await.unwrap();
+        bill.store.observe(&linked(number), &accepted(), &delivery(), now).await.unwrap();
+    }
+    let _ = bill.proxy.tally();
+    assert_eq!(bill.store.recent(25, at(long_ago + 60)).await.unwrap().len(), 25);
+    bill.line_within("a busy table: a page of 25", 3);
+    let over = bill.close("DynamoDB: the list, calls kept for ten years", 0.0);
+    assert!(over.is_empty(), "{over:?}");
 }

@@ -16,6 +16,7 @@ over_networks!(
     a_claim_to_answer_whose_reply_is_lost_is_the_first,
     a_key_whose_reply_is_lost_is_claimed_once,
     limits_whose_replies_are_lost_take_one_place,
+    days_whose_replies_are_lost_take_one_place_and_give_one_back,
     a_run_in_which_every_thirtieth_reply_is_lost_shows_what_the_fold_says,
 );
 
@@ -55,7 +56,8 @@ async fn a_key_whose_reply_is_lost_is_claimed_once(backend: Backend) {
     behind.proxy.lose_replies(1);
     assert_eq!(claim(store, &request("key", 1), at(0)).await.unwrap(), KeyState::Claimed);
     assert_eq!(behind.proxy.lost(), 1);
-    assert_eq!(claim(store, &request("key", 2), at(0)).await.unwrap(), KeyState::InFlight);
+    let in_flight = KeyState::InFlight { call_id: our_id(1) };
+    assert_eq!(claim(store, &request("key", 2), at(0)).await.unwrap(), in_flight);
     behind.proxy.lose_replies(1);
     store.release_key(&request("key", 1)).await.unwrap();
     assert_eq!(claim(store, &request("key", 2), at(0)).await.unwrap(), KeyState::Claimed);
@@ -87,12 +89,22 @@ async fn limits_whose_replies_are_lost_take_one_place(backend: Backend) {
         store.take_slot(&our_id(4), 2, at(900), at(0)).await.unwrap(),
         Taken::No { .. }
     ));
-    // Two counts cannot be told apart: this one may be counted twice, never not at all.
+}
+
+async fn days_whose_replies_are_lost_take_one_place_and_give_one_back(backend: Backend) {
+    let Some(behind) = behind(backend) else { return };
+    let (store, proxy) = (&behind.store, &behind.proxy);
+    let [mine, other, third] = [1, 2, 3].map(|byte| Nonce::new([byte; 16]));
+    let take = async |entry| store.take_day("day", 2, entry, at(0)).await.unwrap();
+    let full = Taken::No { free_at: at(25 * 3600) };
+    assert!(store.recent(1, at(0)).await.unwrap().is_empty());
     proxy.lose_replies(1);
-    store.count("day", 2, at(DAY), at(0)).await.unwrap();
-    store.count("day", 2, at(DAY), at(0)).await.unwrap();
-    let third = store.count("day", 2, at(DAY), at(0)).await.unwrap();
-    assert!(matches!(third, Taken::No { .. }));
+    assert_eq!((take(&mine).await, proxy.lost()), (Taken::Yes, 1));
+    assert_eq!((take(&other).await, take(&third).await), (Taken::Yes, full));
+    proxy.lose_replies(1);
+    store.give_day_back("day", &mine, at(0)).await.unwrap();
+    assert_eq!(proxy.lost(), 1);
+    assert_eq!((take(&third).await, take(&mine).await), (Taken::Yes, full));
 }
 
 async fn a_run_in_which_every_thirtieth_reply_is_lost_shows_what_the_fold_says(backend: Backend) {

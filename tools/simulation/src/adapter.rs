@@ -1,0 +1,160 @@
+//! The shipped stores under the same schedules: a real server, and a way to it on which single requests
+//! and replies of an operation are lost.
+//!
+//! The clock of a schedule is turned by whoever waits, and a server knows another. So an operation
+//! runs on a runtime of its own while the schedule stands still: to the schedule it takes no time,
+//! and what happens in the middle of it is what the way loses.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+
+use shared::call::{CallId, CallRef, CallSid, Intent, Observation, Timestamp};
+use shared::store::{
+    Answers, Calls, Claim, Dials, KeyClaim, KeyRow, Keys, Limits, Lookup, Nonce, Observations,
+    Observed, Record, Store, StoreFuture, Taken, Window,
+};
+use stores::losses::{Loss, Way};
+use stores::{Backend, Interpose, Interposed, Running, Space};
+use tokio::runtime::{Builder, Handle, Runtime};
+
+use crate::dice::Dice;
+use crate::judged::Judged;
+use crate::world::lock;
+
+/// Of a thousand operations so many lose something on the way.
+const LOSSES: u64 = 150;
+
+/// A server has room for so many schedules.
+const SPACES: u32 = 1000;
+
+/// A shipped store and the server that it needs.
+pub struct Adapter {
+    runtime: Runtime,
+    backend: Backend,
+    /// The server, and how many schedules it has seen.
+    running: Mutex<(Arc<Running>, u32)>,
+}
+
+impl Adapter {
+    /// Starts the server; nothing if it is missing.
+    ///
+    /// # Panics
+    /// If the machine has no room for a runtime.
+    #[must_use]
+    pub fn start(backend: Backend) -> Option<Self> {
+        #[expect(clippy::expect_used, reason = "without it there is nothing to simulate")]
+        let runtime =
+            Builder::new_multi_thread().worker_threads(1).enable_all().build().expect("a runtime");
+        let running = Mutex::new((Arc::new(backend.start_or_skip()?), 0));
+        Some(Self { runtime, backend, running })
+    }
+
+    /// An empty store for one schedule.
+    pub(crate) fn open(&self, retention_days: u32, seed: u64) -> Arc<dyn Judged> {
+        let mut running = lock(&self.running);
+        if running.1 == SPACES
+            && let Some(fresh) = self.backend.start_or_skip()
+        {
+            *running = (Arc::new(fresh), 0);
+        }
+        running.1 += 1;
+        let space = running.0.space();
+        let (lossy, way) = space.behind_a_way(retention_days);
+        let handle = self.runtime.handle().clone();
+        let blocking = |loses: Option<Losses>| Blocking { handle: handle.clone(), loses };
+        let losses =
+            Losses { way, dice: Mutex::new(Dice::new(!seed)), is_calm: AtomicBool::new(false) };
+        Arc::new(Behind {
+            direct: Interposed::new(space.open_for(retention_days), blocking(None)),
+            lossy: Interposed::new(lossy, blocking(Some(losses))),
+            _space: space,
+            _running: Arc::clone(&running.0),
+        })
+    }
+}
+
+/// A store of one schedule.
+struct Behind {
+    lossy: Interposed<Blocking>,
+    direct: Interposed<Blocking>,
+    _space: Space,
+    _running: Arc<Running>,
+}
+
+/// Runs every operation to its end before anything else happens.
+struct Blocking {
+    handle: Handle,
+    loses: Option<Losses>,
+}
+
+/// What is lost on the way.
+struct Losses {
+    way: Arc<dyn Way>,
+    dice: Mutex<Dice>,
+    is_calm: AtomicBool,
+}
+
+impl Losses {
+    /// Perhaps cuts the way for the next operation: for one exchange, which the client repeats, or for
+    /// good.
+    fn cut(&self) {
+        let mut dice = lock(&self.dice);
+        if !self.is_calm.load(Ordering::Relaxed) && dice.chance(LOSSES) {
+            let passing = usize::try_from(dice.below(4)).unwrap_or(0);
+            let count = dice.pick(&[1, usize::MAX, usize::MAX]);
+            self.way.cut(passing, dice.pick(&[Loss::Request, Loss::Reply]), count);
+        }
+    }
+}
+
+impl Interpose for Blocking {
+    fn around<'a, T: Send + 'a>(
+        &'a self,
+        _: &'static str,
+        inner: StoreFuture<'a, T>,
+    ) -> StoreFuture<'a, T> {
+        Box::pin(async move {
+            if let Some(losses) = &self.loses {
+                losses.cut();
+            }
+            let outcome =
+                std::thread::scope(|scope| scope.spawn(|| self.handle.block_on(inner)).join());
+            if let Some(losses) = &self.loses {
+                losses.way.mend();
+            }
+            outcome.unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+        })
+    }
+}
+
+/// Hands everything on to the store behind the lossy way.
+macro_rules! hand_on {
+    ($($port:ident { $($name:ident<$life:lifetime>($($argument:ident: $type:ty),*) -> $answer:ty;)* })*) => {
+        $(impl $port for Behind {
+            $(fn $name<$life>(&$life self, $($argument: $type),*) -> StoreFuture<$life, $answer> {
+                self.lossy.$name($($argument),*)
+            })*
+        })*
+    };
+}
+
+stores::store_ports!(hand_on);
+
+impl Judged for Behind {
+    fn peek(&self, by: &Lookup, now: Timestamp) -> Option<Record> {
+        let direct: &dyn Store = &self.direct;
+        // Nothing here waits, so it is done when it is first polled.
+        let mut read = direct.load(by, now);
+        let mut context = std::task::Context::from_waker(std::task::Waker::noop());
+        match read.as_mut().poll(&mut context) {
+            std::task::Poll::Ready(Ok(record)) => record,
+            _ => None,
+        }
+    }
+
+    fn calm_down(&self) {
+        if let Some(losses) = &self.lossy.between().loses {
+            losses.is_calm.store(true, Ordering::Relaxed);
+        }
+    }
+}
