@@ -311,9 +311,11 @@ fn only_status_lists_only_make_call_limits_dials_and_get_transcript_changes_no_c
 fn every_setting_that_bounds_the_bill_is_a_parameter() {
     let template = template();
     let variables = &template["Globals"]["Function"]["Environment"]["Variables"];
-    for source in ["shared/src/settings/limits.rs", "shared/src/settings/destinations.rs"] {
-        let text = read(source);
-        let names: Vec<_> = text.split('"').filter(|part| part.starts_with("CALL_")).collect();
+    for (source, prefix) in
+        [("limits", "CALL_"), ("destinations", "CALL_"), ("access", "ANONYMOUS_")]
+    {
+        let text = read(&format!("shared/src/settings/{source}.rs"));
+        let names: Vec<_> = text.split('"').filter(|part| part.starts_with(prefix)).collect();
         assert!(names.len() >= 3, "{source}");
         for name in names {
             assert!(!variables[name].is_badvalue(), "{name} is not in the template");
@@ -326,7 +328,13 @@ fn every_setting_that_bounds_the_bill_is_a_parameter() {
 fn every_setting_of_an_existing_site_is_a_parameter_that_is_off_by_default() {
     let template = template();
     let variables = &template["Globals"]["Function"]["Environment"]["Variables"];
-    for name in ["CAMPAIGN_VARIABLES", "DYNAMIC_VARIABLES", "TRANSCRIPTS_FOR_PAGES", "VOICE_NAME"] {
+    for name in [
+        "ALLOW_ANONYMOUS_DIALLING",
+        "CAMPAIGN_VARIABLES",
+        "DYNAMIC_VARIABLES",
+        "TRANSCRIPTS_FOR_PAGES",
+        "VOICE_NAME",
+    ] {
         let parameter = &template["Parameters"][text(&variables[name])];
         assert!(["", "false"].contains(&parameter["Default"].as_str().unwrap()), "{name}");
     }

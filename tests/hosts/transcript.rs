@@ -26,7 +26,7 @@ const REFUSED: [(&str, &str, bool, u16, &str); 7] = [
 /// One function, asked by method and query, with the token or without.
 type Ask<'a> = &'a mut dyn FnMut(&str, &str, bool) -> (u16, Value);
 
-/// Somebody has picked up, on a function of the same deployment.
+/// The person picks up, on a function of the same deployment.
 fn connect(world: &World) {
     let (_process, address) = start(world, "voice", &[]);
     let signature = sign(&format!("http://{address}/api/twilio/voice"), &answered());
@@ -53,7 +53,7 @@ fn assert_told(ask: Ask<'_>) {
     }
 }
 
-/// Without a token pages may read, but a deployed function tells nobody what is said.
+/// Without a token pages may read, but of a deployed function not what is said.
 fn assert_needs_the_setting(reason: &str, ask: Ask<'_>) {
     let (status, told) = ask("GET", &format!("callSid={CALL_SID}"), false);
     assert_eq!((status, &told["reason"]), (403, &json!(reason)), "{told}");
@@ -112,7 +112,7 @@ fn every_host_tells_what_was_said_and_refuses_alike() {
 }
 
 #[test]
-fn a_deployed_function_without_a_token_tells_nobody_what_is_said() {
+fn a_deployed_function_without_a_token_refuses_transcripts() {
     let world = connected(Some("MAKE_CALL_TOKEN"));
     in_a_shell(&world, |ask| assert_needs_the_setting("origin_not_allowed", ask));
     on_vercel(&world, |ask| assert_needs_the_setting("token_not_configured", ask));

@@ -17,8 +17,9 @@ const VISITOR: &str = "203.0.113.9";
 /// What the site rewrites. The apology is what Twilio plays where voice cannot be reached.
 const REWRITTEN: [&str; 3] = ["/api/twilio/", "/api/elevenlabs/", "/apology.xml"];
 
-/// Pages read transcripts, nobody has a token, and one person may be rung again and again.
-const SETTINGS: [(&str, &str); 4] = [
+/// Pages dial and read without a token, and one person may be rung again and again.
+const SETTINGS: [(&str, &str); 5] = [
+    ("ALLOW_ANONYMOUS_DIALLING", "true"),
     ("CALL_COOLDOWN_SECONDS", "0"),
     ("CALL_MAX_PER_DESTINATION_PER_DAY", "1000"),
     ("CALL_RATE_PER_CLIENT", "1000"),
