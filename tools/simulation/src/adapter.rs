@@ -21,8 +21,8 @@ use crate::dice::Dice;
 use crate::judged::Judged;
 use crate::world::lock;
 
-/// Of a thousand operations so many lose something on the way.
-const LOSSES: u64 = 150;
+/// Of a thousand operations so many lose something on the way: one of these, for each schedule.
+const LOSSES: [u64; 3] = [50, 200, 500];
 
 /// A server has room for so many schedules.
 const SPACES: u32 = 1000;
@@ -62,8 +62,9 @@ impl Adapter {
         let (lossy, way) = space.behind_a_way(retention_days);
         let handle = self.runtime.handle().clone();
         let blocking = |loses: Option<Losses>| Blocking { handle: handle.clone(), loses };
-        let losses =
-            Losses { way, dice: Mutex::new(Dice::new(!seed)), is_calm: AtomicBool::new(false) };
+        let mut dice = Dice::new(!seed);
+        let rate = dice.pick(&LOSSES);
+        let losses = Losses { way, rate, dice: Mutex::new(dice), is_calm: AtomicBool::new(false) };
         Arc::new(Behind {
             direct: Interposed::new(space.open_for(retention_days), blocking(None)),
             lossy: Interposed::new(lossy, blocking(Some(losses))),
@@ -90,6 +91,7 @@ struct Blocking {
 /// What is lost on the way.
 struct Losses {
     way: Arc<dyn Way>,
+    rate: u64,
     dice: Mutex<Dice>,
     is_calm: AtomicBool,
 }
@@ -99,7 +101,7 @@ impl Losses {
     /// good.
     fn cut(&self) {
         let mut dice = lock(&self.dice);
-        if !self.is_calm.load(Ordering::Relaxed) && dice.chance(LOSSES) {
+        if !self.is_calm.load(Ordering::Relaxed) && dice.chance(self.rate) {
             let passing = usize::try_from(dice.below(4)).unwrap_or(0);
             let count = dice.pick(&[1, usize::MAX, usize::MAX]);
             self.way.cut(passing, dice.pick(&[Loss::Request, Loss::Reply]), count);
