@@ -75,4 +75,5 @@ notices! {
     a_lease_without_expiry_is_never_free_again: LeaseWithoutExpiry;
     a_first_claimer_taken_for_dead_registers_twice: SecondRegistration;
     a_daily_counter_read_and_then_written_lets_too_many_through: ReadThenWrite;
+    a_day_that_gives_nothing_back_is_full_without_calls: DayKept;
 }

@@ -80,25 +80,28 @@ mod tests {
 
     /// Answers from a list, and keeps what it was asked.
     #[derive(Clone, Default)]
-    struct Script(Arc<Mutex<(VecDeque<Result<Reply, StoreError>>, Vec<String>)>>);
+    struct Script {
+        answers: Arc<Mutex<VecDeque<Result<Reply, StoreError>>>>,
+        asked: Arc<Mutex<Vec<String>>>,
+    }
 
     impl Script {
         fn redis(answers: Vec<Result<Reply, StoreError>>) -> (Self, Redis) {
             let script = Self::default();
-            script.0.lock().unwrap().0 = answers.into();
+            *script.answers.lock().unwrap() = answers.into();
             (script.clone(), Redis::over(script, 30))
         }
 
         fn asked(&self) -> Vec<String> {
-            std::mem::take(&mut self.0.lock().unwrap().1)
+            std::mem::take(&mut self.asked.lock().unwrap())
         }
     }
 
     impl Transport for Script {
         fn run(&self, commands: Vec<Command>) -> Replies<'_> {
-            let mut script = self.0.lock().unwrap();
-            script.1.extend(commands.iter().map(|Command(words)| words.join(" ")));
-            let answer = script.0.pop_front().unwrap();
+            let words = commands.iter().map(|Command(words)| words.join(" "));
+            self.asked.lock().unwrap().extend(words);
+            let answer = self.answers.lock().unwrap().pop_front().unwrap();
             Box::pin(std::future::ready(answer.map(|reply| vec![reply])))
         }
     }

@@ -11,12 +11,19 @@ use stores::{Place, RedisServer, TOKEN, open_at, skip};
 
 const EVICTING: [&str; 4] = ["--maxmemory", "10mb", "--maxmemory-policy", "volatile-lru"];
 
-/// The server, the shim in front of it, and the stores over both roads.
-fn start(arguments: &[&str]) -> Option<(RedisServer, KvRest, [Arc<dyn Store>; 2])> {
+/// A server, and stores over both roads to it.
+struct Evicting {
+    redis: RedisServer,
+    stores: [Arc<dyn Store>; 2],
+    _shim: KvRest,
+}
+
+fn start(arguments: &[&str]) -> Option<Evicting> {
     let redis = RedisServer::start_set(arguments).map_err(|why| skip(&why)).ok()?;
     let shim = KvRest::start(0, redis.port(), 0, TOKEN);
     let places = [Place::Redis { port: redis.port(), database: 0 }, Place::KvRest(shim.port())];
-    Some((redis, shim, places.map(|place| open_at(&place, RETENTION_DAYS))))
+    let stores = places.map(|place| open_at(&place, RETENTION_DAYS));
+    Some(Evicting { redis, stores, _shim: shim })
 }
 
 async fn say(redis: &RedisServer, line: &str) -> Reply {
@@ -38,7 +45,7 @@ async fn before_a_dial(store: &dyn Store, number: u8) -> [Result<(), StoreError>
 
 #[tokio::test]
 async fn a_redis_that_evicts_keys_lets_nothing_be_dialled_and_everything_else_goes_on() {
-    let Some((redis, _shim, stores)) = start(&EVICTING) else { return };
+    let Some(Evicting { redis, stores, _shim }) = start(&EVICTING) else { return };
     for (store, number) in stores.iter().zip(1..) {
         for refused in before_a_dial(&**store, number).await {
             let why = refused.unwrap_err().to_string();
@@ -62,7 +69,7 @@ async fn a_redis_that_evicts_keys_lets_nothing_be_dialled_and_everything_else_go
 /// What it is all about: of all who show one key, never two dial.
 #[tokio::test]
 async fn a_key_is_not_claimed_again_though_the_memory_was_full_in_between() {
-    let Some((redis, _shim, [store, _])) = start(&EVICTING) else { return };
+    let Some(Evicting { redis, stores: [store, _], _shim }) = start(&EVICTING) else { return };
     let mut claimed = 0;
     for owner in 1..=2 {
         let mine = request("key", owner);
@@ -83,7 +90,7 @@ async fn a_key_is_not_claimed_again_though_the_memory_was_full_in_between() {
 
 #[tokio::test]
 async fn a_redis_that_may_not_be_asked_is_trusted() {
-    let Some((redis, _shim, stores)) = start(&[]) else { return };
+    let Some(Evicting { redis, stores, _shim }) = start(&[]) else { return };
     let denied = say(&redis, "ACL SETUSER default -info -config").await;
     assert_eq!(denied, Reply::Simple("OK".to_owned()));
     for (store, number) in stores.iter().zip(1..) {
