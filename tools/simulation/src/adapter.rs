@@ -1,7 +1,7 @@
 //! The shipped stores under the same schedules: a real server, and a way to it on which single requests
 //! and replies of an operation are lost.
 //!
-//! The clock of a schedule is turned by whoever waits, and a server knows another. So an operation
+//! The clock of a schedule jumps when nothing is left to do, and a server knows another. So an operation
 //! runs on a runtime of its own while the schedule stands still: to the schedule it takes no time,
 //! and what happens in the middle of it is what the way loses.
 

@@ -1,8 +1,8 @@
 //! What stands between a request that is all right and the phone: each limit one atomic operation in
 //! the store, and what a dial took given back if it comes to nothing.
 //!
-//! The order is `stores.md` 7.3: the key, then window, destination, slot, day. The window of the
-//! client stays spent; the rest belongs to the dial and ends with it.
+//! The order: the key, then window, destination, slot, day. The window of the client stays spent; the
+//! rest belongs to the dial and ends with it.
 
 use std::time::Duration;
 
