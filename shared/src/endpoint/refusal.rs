@@ -129,16 +129,23 @@ pub struct Refusal {
     pub reason: Reason,
     error: Cow<'static, str>,
     message: Cow<'static, str>,
+    /// Boxed because it is rare and large.
+    more: Box<More>,
+}
+
+/// What some refusals have.
+#[derive(Clone, Debug, Default)]
+struct More {
+    /// Twilio's code.
     code: Option<u32>,
     call_id: Option<CallId>,
+    header: Option<(header::HeaderName, HeaderValue)>,
     /// For the log alone: the number to call, masked.
     to: Option<String>,
     /// For the log alone: whose failure it is, and what happened.
     cause: Option<(&'static str, String)>,
     /// Whether a line about it was written where it was decided.
     is_logged: bool,
-    /// Boxed because it is rare and large.
-    header: Option<Box<(header::HeaderName, HeaderValue)>>,
 }
 
 #[derive(Serialize)]
@@ -161,17 +168,7 @@ struct Body<'a> {
 impl Refusal {
     /// `message` says what to do.
     pub fn new(reason: Reason, message: impl Into<Cow<'static, str>>) -> Self {
-        Self {
-            reason,
-            error: reason.error().into(),
-            message: message.into(),
-            code: None,
-            call_id: None,
-            to: None,
-            cause: None,
-            is_logged: false,
-            header: None,
-        }
+        Self { reason, error: reason.error().into(), message: message.into(), more: Box::default() }
     }
 
     /// Names every variable that is missing or malformed, never a value.
@@ -201,41 +198,41 @@ impl Refusal {
     /// Twilio's code; Twilio's page about it goes with it.
     #[must_use]
     pub fn with_code(mut self, code: u32) -> Self {
-        self.code = Some(code);
+        self.more.code = Some(code);
         self
     }
 
     /// By which the caller can follow a call whose outcome is unknown.
     #[must_use]
     pub fn with_call_id(mut self, call_id: CallId) -> Self {
-        self.call_id = Some(call_id);
+        self.more.call_id = Some(call_id);
         self
     }
 
     /// Whom the request was to ring, for the log.
     #[must_use]
     pub(super) fn about(mut self, to: &E164) -> Self {
-        self.to = Some(to.masked());
+        self.more.to = Some(to.masked());
         self
     }
 
     /// Whose failure it is, and what happened, for the log.
     #[must_use]
     pub(super) fn because(mut self, service: &'static str, why: impl fmt::Display) -> Self {
-        self.cause = Some((service, why.to_string()));
+        self.more.cause = Some((service, why.to_string()));
         self
     }
 
     /// A line about it is in the log already.
     #[must_use]
     pub(super) fn logged(mut self) -> Self {
-        self.is_logged = true;
+        self.more.is_logged = true;
         self
     }
 
     /// The answer to a request that is refused, and one line about it in the log.
     pub(super) fn answer(self, endpoint: &'static str) -> Response<Bytes> {
-        if !self.is_logged {
+        if !self.more.is_logged {
             self.log(endpoint);
         }
         self.into()
@@ -243,11 +240,12 @@ impl Refusal {
 
     fn log(&self, endpoint: &'static str) {
         let (service, why) = self
+            .more
             .cause
             .as_ref()
             .map_or(("close-loop", None), |(service, why)| (*service, Some(why.as_str())));
         let (reason, status) = (self.reason.as_str(), self.reason.status().as_u16());
-        let call_id = self.call_id.as_ref().map(CallId::as_str);
+        let call_id = self.more.call_id.as_ref().map(CallId::as_str);
         // One line in three levels: the level of a line is fixed where it is written.
         macro_rules! line {
             ($level:ident) => {
@@ -257,9 +255,9 @@ impl Refusal {
                     reason,
                     endpoint,
                     why,
-                    code = self.code,
+                    code = self.more.code,
                     callId = call_id,
-                    to = self.to,
+                    to = self.more.to,
                     "request refused: {}",
                     self.error
                 )
@@ -275,7 +273,7 @@ impl Refusal {
     /// One header more.
     #[must_use]
     pub fn with_header(mut self, name: header::HeaderName, value: HeaderValue) -> Self {
-        self.header = Some(Box::new((name, value)));
+        self.more.header = Some((name, value));
         self
     }
 }
@@ -288,13 +286,12 @@ impl From<Refusal> for Response<Bytes> {
             reason: refusal.reason.as_str(),
             message: &refusal.message,
             suggestion: &refusal.message,
-            code: refusal.code,
-            details: refusal.code.map(more_info),
-            call_id: refusal.call_id.as_ref().map(CallId::as_str),
+            code: refusal.more.code,
+            details: refusal.more.code.map(more_info),
+            call_id: refusal.more.call_id.as_ref().map(CallId::as_str),
         };
         let mut response = json(refusal.reason.status(), &body);
-        if let Some(header) = refusal.header {
-            let (name, value) = *header;
+        if let Some((name, value)) = refusal.more.header {
             response.headers_mut().insert(name, value);
         }
         response

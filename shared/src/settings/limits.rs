@@ -17,7 +17,7 @@ pub struct CallLimits {
     pub per_destination_per_day: u32,
     /// `CALL_MAX_CONCURRENT`: calls at once.
     pub max_concurrent: u32,
-    /// `CALL_MAX_PER_DAY`: dials of one UTC day.
+    /// `CALL_MAX_PER_DAY`: dials in any 24 hours.
     pub max_per_day: u32,
 }
 

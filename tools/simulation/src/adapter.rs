@@ -1,7 +1,7 @@
 //! The shipped stores under the same schedules: a real server, and a way to it on which single requests
 //! and replies of an operation are lost.
 //!
-//! The clock of a schedule is turned by whoever waits, and a server knows another. So an operation
+//! The clock of a schedule jumps when nothing is left to do, and a server knows another. So an operation
 //! runs on a runtime of its own while the schedule stands still: to the schedule it takes no time,
 //! and what happens in the middle of it is what the way loses.
 
@@ -21,8 +21,12 @@ use crate::dice::Dice;
 use crate::judged::Judged;
 use crate::world::lock;
 
-/// Of a thousand operations so many lose something on the way.
-const LOSSES: u64 = 150;
+/// So many of a thousand operations begin a bad spell: one of these, for each schedule.
+const SPELLS: [u64; 3] = [20, 50, 200];
+
+/// How many operations a bad spell lasts. In a long one, as when one partition of a table is busy, every
+/// operation loses the same: of a callback that is repeated, always the second write.
+const LENGTHS: [u64; 4] = [1, 5, 20, 20];
 
 /// A server has room for so many schedules.
 const SPACES: u32 = 1000;
@@ -62,8 +66,11 @@ impl Adapter {
         let (lossy, way) = space.behind_a_way(retention_days);
         let handle = self.runtime.handle().clone();
         let blocking = |loses: Option<Losses>| Blocking { handle: handle.clone(), loses };
+        let mut dice = Dice::new(!seed);
+        let rate = dice.pick(&SPELLS);
+        let spell = Spell { dice, left: 0, passing: 0, loss: Loss::Reply, count: 0 };
         let losses =
-            Losses { way, dice: Mutex::new(Dice::new(!seed)), is_calm: AtomicBool::new(false) };
+            Losses { way, rate, spell: Mutex::new(spell), is_calm: AtomicBool::new(false) };
         Arc::new(Behind {
             direct: Interposed::new(space.open_for(retention_days), blocking(None)),
             lossy: Interposed::new(lossy, blocking(Some(losses))),
@@ -90,19 +97,40 @@ struct Blocking {
 /// What is lost on the way.
 struct Losses {
     way: Arc<dyn Way>,
-    dice: Mutex<Dice>,
+    rate: u64,
+    spell: Mutex<Spell>,
     is_calm: AtomicBool,
 }
 
+/// Which exchange of an operation is lost, mostly the one in the middle.
+const PASSING: [usize; 5] = [0, 1, 1, 2, 3];
+
+/// What the next operations lose.
+struct Spell {
+    dice: Dice,
+    left: u64,
+    passing: usize,
+    loss: Loss,
+    /// One exchange, which the client repeats, or all of them.
+    count: usize,
+}
+
 impl Losses {
-    /// Perhaps cuts the way for the next operation: for one exchange, which the client repeats, or for
-    /// good.
+    /// Cuts the way for the next operation, if it is one of a bad spell.
     fn cut(&self) {
-        let mut dice = lock(&self.dice);
-        if !self.is_calm.load(Ordering::Relaxed) && dice.chance(LOSSES) {
-            let passing = usize::try_from(dice.below(4)).unwrap_or(0);
-            let count = dice.pick(&[1, usize::MAX, usize::MAX]);
-            self.way.cut(passing, dice.pick(&[Loss::Request, Loss::Reply]), count);
+        let mut spell = lock(&self.spell);
+        if self.is_calm.load(Ordering::Relaxed) {
+            return;
+        }
+        if spell.left == 0 && spell.dice.chance(self.rate) {
+            spell.left = spell.dice.pick(&LENGTHS);
+            spell.passing = spell.dice.pick(&PASSING);
+            spell.loss = spell.dice.pick(&[Loss::Request, Loss::Reply]);
+            spell.count = spell.dice.pick(&[1, usize::MAX, usize::MAX]);
+        }
+        if let Some(left) = spell.left.checked_sub(1) {
+            spell.left = left;
+            self.way.cut(spell.passing, spell.loss, spell.count);
         }
     }
 }

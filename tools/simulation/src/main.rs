@@ -1,12 +1,14 @@
-//! `simulation --schedules 100000 [--seed N] [--threads N] [--bug NAME] [--trace]`: runs schedules,
-//! prints figures, and for a broken promise its seed and its trace. `simulation --bugs` prints the
+//! `simulation --schedules 100000 [--seed N] [--threads N] [--bug NAME] [--store NAME] [--trace]`: runs
+//! schedules, prints figures, and for a broken promise its seed and its trace. `--store` plays them over
+//! a shipped store and a real server: `sqlite`, `redis`, `kv`, `dynamodb`. `simulation --bugs` prints the
 //! table of `docs/RELIABILITY.md`: the first seed that finds each seeded bug.
 
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
-use simulation::{Bug, Figures, schedule};
+use simulation::{Adapter, Bug, Figures, Verdict, schedule};
+use stores::Backend;
 
 /// What the command line says.
 struct Options {
@@ -14,8 +16,33 @@ struct Options {
     first: u64,
     threads: u64,
     bug: Option<Bug>,
+    /// Instead of the model.
+    store: Option<Adapter>,
     is_traced: bool,
     shows_bugs: bool,
+}
+
+/// The shipped stores by their words.
+const STORES: [(&str, Backend); 4] = [
+    ("sqlite", Backend::Sqlite),
+    ("redis", Backend::RedisTcp),
+    ("kv", Backend::KvRest),
+    ("dynamodb", Backend::DynamoDbDynoxide),
+];
+
+fn store(name: &str) -> Result<Adapter, String> {
+    let known = STORES.into_iter().find(|(word, _)| *word == name);
+    let (_, backend) = known.ok_or(format!("--store {name}: there are {STORES:?}"))?;
+    Adapter::start(backend).ok_or(format!("--store {name}: its server is not here"))
+}
+
+impl Options {
+    fn play(&self, seed: u64, is_traced: bool) -> Verdict {
+        match &self.store {
+            Some(adapter) => schedule::run_over(adapter, seed, is_traced),
+            None => schedule::run(seed, self.bug, is_traced),
+        }
+    }
 }
 
 fn options() -> Result<Options, String> {
@@ -24,6 +51,7 @@ fn options() -> Result<Options, String> {
         first: 1,
         threads: 2,
         bug: None,
+        store: None,
         is_traced: false,
         shows_bugs: false,
     };
@@ -43,6 +71,7 @@ fn options() -> Result<Options, String> {
             "--schedules" => options.schedules = number()?,
             "--seed" => options.first = number()?,
             "--threads" => options.threads = number()?,
+            "--store" => options.store = Some(store(&value)?),
             "--bug" => {
                 let names = Bug::ALL.map(Bug::name).join(" ");
                 let bug = Bug::parse(&value).ok_or(format!("there are the bugs {names}"))?;
@@ -78,7 +107,7 @@ fn main() -> ExitCode {
         failed.len()
     );
     let Some(seed) = failed.first() else { return ExitCode::SUCCESS };
-    explain(*seed, options.bug);
+    explain(*seed, &options);
     println!("seeds: {:?}", &failed[..failed.len().min(20)]);
     ExitCode::FAILURE
 }
@@ -108,7 +137,7 @@ fn run(options: &Options) -> (Figures, Vec<u64>) {
                 return (figures, failed);
             }
             let seed = options.first.wrapping_add(number);
-            let verdict = schedule::run(seed, options.bug, options.is_traced);
+            let verdict = options.play(seed, options.is_traced);
             for (what, number) in verdict.figures {
                 *figures.entry(what).or_default() += number;
             }
@@ -135,8 +164,8 @@ fn run(options: &Options) -> (Figures, Vec<u64>) {
 }
 
 /// The same schedule again, line by line.
-fn explain(seed: u64, bug: Option<Bug>) {
-    let verdict = schedule::run(seed, bug, true);
+fn explain(seed: u64, options: &Options) {
+    let verdict = options.play(seed, true);
     println!("\nseed {seed}");
     for line in &verdict.trace {
         println!("{line}");

@@ -66,8 +66,10 @@ impl World {
     ) -> Arc<Self> {
         let mut dice = Dice::new(seed);
         let mut plan = Plan::new(&mut dice);
-        // A real server shows no old states.
-        plan.is_stale &= adapter.is_none();
+        if adapter.is_some() {
+            // A real server shows no old states, and what has expired shows no faults.
+            (plan.is_stale, plan.retention_days) = (false, 30);
+        }
         let model = Arc::new(Model::new(plan.retention_days, plan.is_stale));
         let store: Arc<dyn Judged> = match adapter {
             Some(adapter) => adapter.open(plan.retention_days, seed),

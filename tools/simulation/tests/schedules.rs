@@ -77,4 +77,5 @@ notices! {
     a_first_claimer_taken_for_dead_registers_twice: SecondRegistration;
     another_legs_end_that_frees_the_slot_lets_too_many_talk: FreedByAnotherLeg;
     a_daily_counter_read_and_then_written_lets_too_many_through: ReadThenWrite;
+    a_day_that_gives_nothing_back_is_full_without_calls: DayKept;
 }

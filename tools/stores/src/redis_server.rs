@@ -19,24 +19,35 @@ pub struct RedisServer {
     tls_port: u16,
     certificates: Option<Certificates>,
     folder: Folder,
+    arguments: Vec<String>,
 }
 
 impl RedisServer {
     /// Over plain TCP.
     pub fn start() -> Result<Self, Missing> {
-        Self::start_with(None, Folder::new())
+        Self::start_with(None, Folder::new(), &[])
+    }
+
+    /// The same, with more of its settings.
+    pub fn start_set(arguments: &[&str]) -> Result<Self, Missing> {
+        Self::start_with(None, Folder::new(), arguments)
     }
 
     /// Over TLS too, with a certificate of its own for 127.0.0.1.
     pub fn start_tls() -> Result<Self, Missing> {
         let folder = Folder::new();
         let certificates = certificates(folder.path())?;
-        Self::start_with(Some(certificates), folder)
+        Self::start_with(Some(certificates), folder, &[])
     }
 
-    fn start_with(certificates: Option<Certificates>, folder: Folder) -> Result<Self, Missing> {
+    fn start_with(
+        certificates: Option<Certificates>,
+        folder: Folder,
+        arguments: &[&str],
+    ) -> Result<Self, Missing> {
         let (port, tls_port) = (free_port(), free_port());
-        let mut redis = Self { server: None, port, tls_port, certificates, folder };
+        let arguments = arguments.iter().map(ToString::to_string).collect();
+        let mut redis = Self { server: None, port, tls_port, certificates, folder, arguments };
         redis.restart()?;
         Ok(redis)
     }
@@ -55,6 +66,7 @@ impl RedisServer {
         command.args(["--port", &self.port.to_string()]);
         command.args(["--databases", &DATABASES.to_string()]);
         command.args(["--appendonly", "yes", "--appendfsync", "always"]);
+        command.args(&self.arguments);
         if let Some(files) = &self.certificates {
             command.args(["--tls-port", &self.tls_port.to_string(), "--tls-auth-clients", "no"]);
             command.arg("--tls-cert-file").arg(&files.certificate);

@@ -30,11 +30,11 @@ const ENTRY: &str = "e";
 
 /// After so many the item is swept.
 const USUAL: i64 = 16;
-/// In a rush there is nothing to sweep: whoever was overtaken a few times waits no longer for it.
+/// In a rush there is nothing to sweep: a request that was overtaken a few times waits no longer.
 const RUSH: i64 = 128;
 const OVERTAKEN: u32 = 3;
 
-/// Whoever is refused was overtaken by another that got a place, or that swept.
+/// A request is refused where another overtook it and got a place, or swept.
 const TRIES: u32 = 64;
 
 /// How many entries one sweep forgets at most: an expression has at most 4 KB.

@@ -15,7 +15,7 @@
 //! # The link
 //!
 //! `CALL#<CallSid>` has `call` before `CALL#<callId>` has `linked`, and `linked` says that both are
-//! done: a mark never says that a link is still to be made, because whoever wrote it may die. Setting
+//! done: a mark never says that a link is still to be made, because its writer may die. Setting
 //! `call` shows, in the old image, all that was recorded under the SID alone, and from then on such a
 //! record is turned away to the other row; so what was found there moves over exactly once, and of
 //! all deliveries exactly one sees the call end. A link counts unless the other row names another

@@ -3,7 +3,7 @@
 //! A callback costs 1 request: a write that passes only where the two names of the call are linked.
 //! Where they are not, because make-call's note of Twilio's answer is late or lost, the callback links
 //! them first and writes last, for 3 requests. So an observation that was acknowledged is found by
-//! either name, whoever died before. make-call's note also leaves the intent where voice's claim
+//! either name, whichever request died before. make-call's note also leaves the intent where voice's claim
 //! finds it.
 
 use super::DynamoDb;

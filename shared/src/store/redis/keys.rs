@@ -18,6 +18,7 @@ const ATTEMPTS: u32 = 3;
 impl Keys for Redis {
     fn claim_key<'a>(&'a self, claim: &'a KeyClaim, now: Timestamp) -> StoreFuture<'a, KeyRow> {
         Box::pin(async move {
+            self.keeps_keys().await?;
             let key = names::key(&claim.key);
             for _ in 0..ATTEMPTS {
                 let mut replies = self

@@ -85,7 +85,10 @@ impl Limits for Redis {
         lease_end: Timestamp,
         now: Timestamp,
     ) -> StoreFuture<'a, Taken> {
-        Box::pin(self.lease((names::SLOTS, call_id.as_str()), limit, lease_end, "", now))
+        Box::pin(async move {
+            self.keeps_keys().await?;
+            self.lease((names::SLOTS, call_id.as_str()), limit, lease_end, "", now).await
+        })
     }
 
     fn free_slot<'a>(&'a self, call_id: &'a CallId) -> StoreFuture<'a, ()> {
@@ -100,6 +103,7 @@ impl Limits for Redis {
         now: Timestamp,
     ) -> StoreFuture<'a, Taken> {
         Box::pin(async move {
+            self.keeps_keys().await?;
             let kept = i64::try_from(DAY_ENTRY_KEPT.as_millis()).unwrap_or(i64::MAX);
             let arguments = [
                 &*now.as_millis().to_string(),

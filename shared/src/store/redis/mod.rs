@@ -7,6 +7,7 @@
 
 mod answers;
 mod body;
+mod eviction;
 mod hash;
 mod keys;
 mod limits;
@@ -23,6 +24,7 @@ mod view;
 mod write;
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use self::hash::Born;
 use self::reply::Reply;
@@ -44,6 +46,7 @@ pub struct Redis {
     transport: Arc<dyn Transport>,
     /// How long a call is kept, milliseconds.
     retention_millis: i64,
+    is_known_to_keep_keys: Arc<AtomicBool>,
 }
 
 impl Redis {
@@ -78,6 +81,7 @@ impl Redis {
         Self {
             transport: Arc::new(transport),
             retention_millis: i64::from(retention_days) * DAY_MILLIS,
+            is_known_to_keep_keys: Arc::default(),
         }
     }
 

@@ -8,6 +8,7 @@ use crate::store::{Dials, Nonce, Observations, Observed, StoreFuture};
 impl Dials for Redis {
     fn begin<'a>(&'a self, intent: &'a Intent, now: Timestamp) -> StoreFuture<'a, ()> {
         Box::pin(async move {
+            self.keeps_keys().await?;
             let call = CallRef::Ours(intent.call_id.clone());
             let seen = Observation { at: now, fact: Fact::Intended(intent.clone()) };
             let body = encode(&seen, "")?;

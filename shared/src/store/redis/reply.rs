@@ -40,7 +40,7 @@ impl Reply {
             Value::BulkString(bytes) => {
                 Self::Text(String::from_utf8(bytes).map_err(|_| unexpected())?)
             }
-            Value::SimpleString(text) => Self::Text(text),
+            Value::SimpleString(text) | Value::VerbatimString { text, .. } => Self::Text(text),
             Value::Okay => Self::Text("OK".to_owned()),
             Value::Array(values) => {
                 Self::List(values.into_iter().map(Self::from_resp).collect::<Result<_, _>>()?)
@@ -94,6 +94,11 @@ pub(super) fn refused_line(line: &str) -> StoreError {
     let (word, details) = line.split_once(' ').unwrap_or((line, ""));
     let is_code = !word.is_empty() && word.len() <= 20 && word.bytes().all(is_code_byte);
     if is_code { refused(word, details) } else { refused("ERR", line) }
+}
+
+/// Whether this server, or this user of it, does not have the command.
+pub(super) fn is_not_allowed(error: &StoreError) -> bool {
+    matches!(error.to_string().as_str(), "redis NOPERM" | "redis ERR")
 }
 
 fn is_code_byte(byte: u8) -> bool {

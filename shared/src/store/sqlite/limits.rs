@@ -219,7 +219,7 @@ impl Keys for Sqlite {
             ])?;
             // The row was written or found in this very transaction.
             let found = key_row(tx, &claim.key, now)?;
-            Ok(found.unwrap_or_else(|| KeyRow { claim, claimed_at: now, is_unknown: false }))
+            Ok(found.unwrap_or(KeyRow { claim, claimed_at: now, is_unknown: false }))
         })
     }
 

@@ -8,7 +8,7 @@ mod limits;
 mod open;
 mod rows;
 mod sweep;
-#[cfg(all(test, unix))]
+#[cfg(test)]
 mod tests;
 
 use std::path::Path;

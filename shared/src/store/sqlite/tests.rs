@@ -1,4 +1,5 @@
 //! Who may read the file, and what becomes of what has expired.
+#![cfg(unix)]
 
 use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};

@@ -128,6 +128,19 @@ async fn so_many_dials_a_day_and_a_refused_one_is_none_of_them() {
     assert_eq!(dial(&app, &bench, "+12125550125").await.0, 200);
 }
 
+/// Nothing rang, so the day is as it was: else a number that Twilio refuses would end all dialling.
+#[tokio::test]
+async fn dials_that_twilio_refuses_take_nothing_of_the_day() {
+    let bench = Bench::new().await;
+    let pairs = [("CALL_MAX_PER_DAY", "1"), ("CALL_COOLDOWN_SECONDS", "0")];
+    let app = bench.function(&pairs, None);
+    for _ in 0..5 {
+        assert_eq!(dial(&app, &bench, "+15005550001").await.1, "twilio_rejected");
+    }
+    assert_eq!(dial(&app, &bench, ANSWERS).await.0, 200);
+    refused(&dial(&app, &bench, OTHER).await, 429, "daily_limit", 25 * 3600);
+}
+
 #[tokio::test]
 async fn a_paused_service_dials_nobody() {
     let bench = Bench::new().await;

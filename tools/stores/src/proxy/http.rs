@@ -1,4 +1,4 @@
-//! In front of DynamoDB: counts, weighs, throttles, and loses replies after the write.
+//! In front of DynamoDB: counts, weighs and throttles.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
@@ -30,7 +30,6 @@ struct Seen {
     read_units: f64,
     passing: usize,
     refusals: Vec<Refusal>,
-    lost_replies: usize,
 }
 
 /// What went through since the last look.
@@ -92,11 +91,6 @@ impl HttpProxy {
     pub fn refuse_after(&self, passing: usize, refusals: &[Refusal]) {
         let mut seen = self.seen.lock().unwrap();
         (seen.passing, seen.refusals) = (passing, refusals.iter().rev().copied().collect());
-    }
-
-    /// Answers the next requests with a broken reply, after the server has done its work.
-    pub fn lose_replies(&self, count: usize) {
-        self.seen.lock().unwrap().lost_replies = count;
     }
 
     /// What went through since this was last asked.
@@ -164,11 +158,6 @@ impl Way {
         } else {
             // A refused condition is billed as a write too, and the refusal does not say so.
             seen.write_units += if status.is_success() { units } else { 1.0 };
-        }
-        if seen.lost_replies > 0 {
-            seen.lost_replies -= 1;
-            // Promises more than it holds: the client sees the connection break.
-            return (status, [(header::CONTENT_LENGTH, "1000000")], Bytes::new()).into_response();
         }
         (status, [(header::CONTENT_TYPE, "application/x-amz-json-1.0")], answer).into_response()
     }

@@ -37,7 +37,7 @@ pub async fn a_day_is_any_24_hours(store: &Opened) {
     assert_eq!(store.take_day("else", 3, &delivery(), at(25 * HOUR)).await.unwrap(), Taken::Yes);
 }
 
-/// Whatever was taken when, whoever comes at the time that a refusal names gets in.
+/// Whatever was taken when, a dial at the time that a refusal names gets in.
 pub async fn a_refusal_names_a_time_at_which_asking_again_succeeds(store: &Opened) {
     // The limit may be lowered: then more than one hour must be over.
     for limit in [6, 5, 2, 1] {

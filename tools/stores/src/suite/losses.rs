@@ -1,4 +1,4 @@
-//! Each request of an operation is lost in turn, and each reply: whoever dies, the next one heals.
+//! Each request of an operation is lost in turn, and each reply: the next one heals.
 
 use std::sync::Arc;
 

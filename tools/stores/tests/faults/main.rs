@@ -1,6 +1,8 @@
 //! Crashes and faults: what was acknowledged is kept, and nothing hangs.
 #![allow(clippy::expect_used, clippy::unwrap_used, reason = "helpers of tests")]
 
+#[cfg(feature = "redis")]
+mod eviction;
 #[cfg(any(feature = "redis", feature = "dynamodb"))]
 mod lost_replies;
 #[cfg(feature = "sqlite")]
