@@ -59,13 +59,13 @@ pub(in crate::endpoint) async fn reconciled(app: &App, mut record: Record) -> Re
     }
     let look = match &app.settings.twilio {
         Some(account) => timeout(BUDGET, look(app, account, &record, &call_sid, now)).await,
-        None => Ok(Look::Failed),
+        None => Ok(Look::Unknown),
     };
     match look {
         Ok(Look::Ended(end)) => record.observations.push(*end),
         Ok(Look::GoesOn) => {}
         // Not kept: the next reader asks again.
-        Ok(Look::Failed) | Err(_) => record.observations.extend(seen_to_end(&call, now)),
+        Ok(Look::Unknown) | Err(_) => record.observations.extend(seen_to_end(&call, now)),
     }
     record
 }
@@ -85,9 +85,9 @@ pub(super) async fn all_reconciled(app: &App, records: &mut [Record]) {
 /// What Twilio said.
 enum Look {
     Ended(Box<Observation>),
-    /// Or somebody has asked a moment ago.
     GoesOn,
-    Failed,
+    /// It could not be asked, or was asked a moment ago.
+    Unknown,
 }
 
 async fn look(
@@ -97,19 +97,22 @@ async fn look(
     call_sid: &CallSid,
     now: Timestamp,
 ) -> Look {
-    let name = format!("look {call_sid}");
+    let (name, going_on) = (format!("look {call_sid}"), format!("goes on {call_sid}"));
     // A page asks every few seconds, and a refusal that is remembered costs no request.
-    if app.denials.until(&name, now).is_some() {
+    if app.denials.until(&going_on, now).is_some() {
         return Look::GoesOn;
+    }
+    if app.denials.until(&name, now).is_some() {
+        return Look::Unknown;
     }
     let nonce = Nonce::new(app.random.bits128());
     match timely(app.store.take_window(&name, LOOKS, &nonce, now)).await {
         Ok(Taken::Yes) => app.denials.remember(&name, now.plus(LOOKS.length), now),
         Ok(Taken::No { free_at } | Taken::TooSoon { free_at }) => {
             app.denials.remember(&name, free_at, now);
-            return Look::GoesOn;
+            return Look::Unknown;
         }
-        Err(_) => return Look::Failed,
+        Err(_) => return Look::Unknown,
     }
     match fetch_call_end(&app.http, account, call_sid).await {
         Ok(Some(end)) => {
@@ -122,11 +125,12 @@ async fn look(
         }
         Ok(None) => {
             info!(callSid = %call_sid, "a call that may have ended is still going on at Twilio");
+            app.denials.remember(&going_on, now.plus(LOOKS.length), now);
             Look::GoesOn
         }
         Err(why) => {
             warn!(service = "twilio", why, callSid = %call_sid, "a call could not be looked up");
-            Look::Failed
+            Look::Unknown
         }
     }
 }
