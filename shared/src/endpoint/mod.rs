@@ -29,7 +29,7 @@ pub use status::Status;
 pub use transcript::GetTranscript;
 pub use voice::Voice;
 
-use crate::call::{CallSid, Timestamp};
+use crate::call::CallSid;
 use crate::net::Http;
 use crate::ports::{Clock, Random};
 use crate::settings::Settings;
@@ -57,8 +57,8 @@ pub struct App {
     pub random: Arc<dyn Random>,
     /// What anonymous callers have asked of this process.
     callers: callers::Callers,
-    /// Until when no call's end is looked up again, as far as this process knows.
-    looks: Recent<CallSid, Timestamp>,
+    /// status' memory of the calls that it looked up at Twilio.
+    looks: Recent<CallSid, status::Looked>,
     /// get-transcript's memory of what it was told.
     transcripts: transcript::Transcripts,
     /// Voice's memory of what it answered while the store was down.

@@ -133,6 +133,9 @@ fn not_ready() -> Refusal {
 /// How long a callback of the recording may take after the call's end before Twilio is asked.
 const SETTLED: Duration = Duration::from_secs(60);
 
+/// Twilio ends every call after four hours; it may ring for ten minutes before.
+const LONGEST_CALL: Duration = Duration::from_secs(4 * 3600 + 600);
+
 /// How long a recording that was told may take to become audio.
 const LONGEST_PROCESSING: Duration = Duration::from_secs(10 * 60);
 
@@ -188,9 +191,13 @@ impl Audio {
             Some(record) => record && (!call.is_over() || was_answered),
             None => !call.is_over() || was_answered,
         };
-        if !can_be || call.recordings_listed {
+        // No call goes on for longer, though its end may never be known.
+        let is_over = call.is_over()
+            || call.created_at.is_some_and(|created| created.plus(LONGEST_CALL) <= now);
+        let is_known = call.recordings_listed || (is_over && call.call_sid.is_none());
+        if !can_be || is_known {
             Self::None
-        } else if !call.is_over() || !over_for(SETTLED) {
+        } else if !is_over || !over_for(SETTLED) {
             Self::Expected
         } else {
             Self::Unclear

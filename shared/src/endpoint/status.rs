@@ -20,6 +20,7 @@ use super::make_call::admission::free_anonymous_call;
 use super::refusal::{Reason, Refusal};
 use super::webhook::verified;
 use super::{App, Endpoint};
+pub(super) use reconcile::Looked;
 use reconcile::all_reconciled;
 pub(super) use reconcile::reconciled;
 

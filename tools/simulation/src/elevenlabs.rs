@@ -43,7 +43,7 @@ pub(crate) async fn answer(
     };
     world.pause(20, 400).await;
     let document = format!(
-        r#"<?xml version="1.0" encoding="UTF-8"?><Response><Connect><Stream url="wss://api.elevenlabs.example/"><Parameter name="conversation_id" value="conv_{call_id}_{number}" /></Stream></Connect></Response>"#
+        r#"<?xml version="1.0" encoding="UTF-8"?><Response><Connect><Stream url="wss://api.elevenlabs.io/"><Parameter name="conversation_id" value="conv_{call_id}_{number}" /></Stream></Connect></Response>"#
     );
     match trouble {
         2 => response(429, &[], r#"{"detail":{"status":"rate_limit_exceeded"}}"#.to_owned()),

@@ -22,6 +22,7 @@ fn no_promise_is_broken_whatever_goes_wrong() {
     for what in [
         "calls created",
         "conversations registered",
+        "agents connected",
         "callbacks acknowledged",
         "callbacks repeated",
         "requests killed",

@@ -347,6 +347,23 @@ fn a_call_was_answered_when_that_was_first_heard_of() {
     assert_eq!(fold(&[status("in-progress", 2)]).ended_at, None);
 }
 
+/// As the version before wrote them; the one-letter names never change.
+#[test]
+fn observations_of_an_older_version_are_still_read() {
+    let read = |text: &str| serde_json::from_str::<Observation>(text).unwrap();
+    let call = fold(&[
+        read(r#"{"t":1,"f":{"v":{"c":"conv_1","b":"human","p":{"d":"o","f":"a","t":"b"}}}}"#),
+        read(r#"{"t":2,"f":{"s":{"s":"MZ1","e":"stream-stopped"}}}"#),
+        read(r#"{"t":3,"f":{"e":{"s":"completed","n":3,"d":7,"c":200}}}"#),
+        read(r#"{"t":4,"f":{"r":{"r":"RE11111111111111111111111111111111","s":"completed"}}}"#),
+        read(r#"{"t":5,"f":{"a":{"b":"machine_start"}}}"#),
+    ]);
+    assert_eq!((word(&call), call.duration_seconds), ("completed", Some(7)));
+    assert_eq!(call.direction, Some(Direction::Outbound));
+    assert_eq!(call.recording.unwrap().status, RecordingStatus::Completed);
+    assert_eq!(call.answered_by, Some(AnsweredBy::new("machine_start")));
+}
+
 #[test]
 fn a_call_lasts_as_long_as_the_event_says_that_ended_it() {
     let lasting = |word, sequence, seconds| {

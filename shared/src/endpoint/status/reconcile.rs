@@ -59,13 +59,13 @@ pub(in crate::endpoint) async fn reconciled(app: &App, mut record: Record) -> Re
     }
     let look = match &app.settings.twilio {
         Some(account) => timeout(BUDGET, look(app, account, &record, &call_sid, now)).await,
-        None => Ok(Look::Failed),
+        None => Ok(Look::Unknown),
     };
     match look {
         Ok(Look::Ended(end)) => record.observations.push(*end),
         Ok(Look::GoesOn) => {}
         // Not kept: the next reader asks again.
-        Ok(Look::Failed) | Err(_) => record.observations.extend(seen_to_end(&call, now)),
+        Ok(Look::Unknown) | Err(_) => record.observations.extend(seen_to_end(&call, now)),
     }
     record
 }
@@ -82,12 +82,21 @@ pub(super) async fn all_reconciled(app: &App, records: &mut [Record]) {
     let _ = timeout(LIST_BUDGET, looks).await;
 }
 
+/// What this process knows of the last look at a call.
+#[derive(Clone, Copy, Debug)]
+pub(in crate::endpoint) struct Looked {
+    /// Until when there is no other.
+    until: Timestamp,
+    /// Whether Twilio said that the call goes on.
+    goes_on: bool,
+}
+
 /// What Twilio said.
 enum Look {
     Ended(Box<Observation>),
-    /// Or somebody has asked a moment ago.
     GoesOn,
-    Failed,
+    /// It could not be asked, or was asked a moment ago.
+    Unknown,
 }
 
 async fn look(
@@ -97,19 +106,21 @@ async fn look(
     call_sid: &CallSid,
     now: Timestamp,
 ) -> Look {
-    let name = format!("look {call_sid}");
-    // A page asks every few seconds, and a refusal that is remembered costs no request.
-    if app.looks.recall(call_sid).is_some_and(|until| until > now) {
-        return Look::GoesOn;
+    // A page asks every few seconds, and a look that is remembered costs no request.
+    match app.looks.recall(call_sid) {
+        Some(looked) if looked.until > now && looked.goes_on => return Look::GoesOn,
+        Some(looked) if looked.until > now => return Look::Unknown,
+        _ => {}
     }
-    let nonce = Nonce::new(app.random.bits128());
+    let remember = |until, goes_on| app.looks.remember(call_sid, Looked { until, goes_on });
+    let (name, nonce) = (format!("look {call_sid}"), Nonce::new(app.random.bits128()));
     match timely(app.store.take_window(&name, LOOKS, &nonce, now)).await {
-        Ok(Taken::Yes) => app.looks.remember(call_sid, now.plus(LOOKS.length)),
+        Ok(Taken::Yes) => remember(now.plus(LOOKS.length), false),
         Ok(Taken::No { free_at } | Taken::TooSoon { free_at }) => {
-            app.looks.remember(call_sid, free_at);
-            return Look::GoesOn;
+            remember(free_at, false);
+            return Look::Unknown;
         }
-        Err(_) => return Look::Failed,
+        Err(_) => return Look::Unknown,
     }
     match fetch_call_end(&app.http, account, call_sid).await {
         Ok(Some(end)) => {
@@ -122,11 +133,12 @@ async fn look(
         }
         Ok(None) => {
             info!(callSid = %call_sid, "a call that may have ended is still going on at Twilio");
+            remember(now.plus(LOOKS.length), true);
             Look::GoesOn
         }
         Err(why) => {
             warn!(service = "twilio", why, callSid = %call_sid, "a call could not be looked up");
-            Look::Failed
+            Look::Unknown
         }
     }
 }

@@ -153,6 +153,8 @@ async fn signed_url_mode_speaks_the_original_guides_twiml_and_fails_as_in_real_l
     assert_eq!(call["status"], "completed");
     let notes = bench.twilio.notifications(call["callSid"].as_str().unwrap());
     assert!(notes.iter().any(|note| note.error_code == 31921), "{notes:?}");
+    // And we are told, for the stream reports to us.
+    assert!(call["diagnosis"].as_array().unwrap().iter().any(|found| found["code"] == 31921));
 }
 
 #[tokio::test]

@@ -112,9 +112,11 @@ async fn voice_registers_nothing_for_another_leg_or_for_a_call_that_is_not_answe
 async fn another_accounts_callback_is_403_with_one_line_and_no_trace() {
     let (other, ours) = (format!("AC{}", "e".repeat(32)), format!("AC{}", "5".repeat(32)));
     let bench = Bench::with(&[("TWILIO_SUBACCOUNT_SIDS", &ours)]).await;
-    for endpoint in ["status", "recording", "voice"] {
+    for (endpoint, other) in
+        [("status", &*other), ("recording", &*other), ("voice", &*other), ("status", "")]
+    {
         let sid = call_sid('9');
-        let params = [("CallSid", sid.as_str()), ("CallStatus", "ringing"), ("AccountSid", &other)];
+        let params = [("CallSid", sid.as_str()), ("CallStatus", "ringing"), ("AccountSid", other)];
         let before = log::lines_with(&["another account's", endpoint]).len();
         let (code, body) = bench.webhook(endpoint, &params).await;
         assert_eq!((code, body.contains("account_not_ours")), (403, true), "{endpoint} {body}");

@@ -285,6 +285,23 @@ async fn a_call_that_was_not_to_be_recorded_has_none_and_nobody_is_asked() {
     assert_eq!(bench.twilio.recordings_looked_up(), 0);
 }
 
+/// Neither of a call whose end Twilio cannot tell, nor of one that Twilio never named.
+#[tokio::test]
+async fn a_recording_of_a_call_that_never_ends_is_not_409_for_ever() {
+    let bench = Bench::new().await;
+    let sid = call_sid('d');
+    let params = [("CallSid", sid.as_str()), ("CallStatus", "in-progress")];
+    assert_eq!(bench.webhook("status", &params).await.0, 204);
+    bench.create_answers(simulators::CreateFault::ServerErrorNoCall);
+    let lost = bench.dial(json!({ "to": ANSWERS })).await.1;
+    let id = lost["callId"].as_str().unwrap();
+    for query in [format!("callSid={sid}"), format!("callId={id}")] {
+        assert_eq!(play_by(&bench.app, &query).await, refused(409, "recording_not_ready"));
+        let late = play_by(&later(&bench, 5 * 3600), &query).await;
+        assert_eq!(late, refused(404, "recording_not_found"), "{query}");
+    }
+}
+
 #[tokio::test]
 async fn of_two_recordings_each_can_be_had() {
     let bench = Bench::new().await;

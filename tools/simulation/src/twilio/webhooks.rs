@@ -126,6 +126,9 @@ pub(crate) async fn ask_voice(
         let word = if twiml.contains("<Stream") { "the agent" } else { "an apology" };
         format!("  {sid}: voice gives {word} after {took} ms")
     });
+    if twiml.contains("<Stream") {
+        world.count("agents connected");
+    }
     if let Some(call) = lock(&world.ledger).call(sid) {
         call.twiml.push(twiml.clone());
         if !Invocation::is(&invocation.store_failed) && twiml.contains("<Stream") {
