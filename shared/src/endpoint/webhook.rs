@@ -44,7 +44,7 @@ pub(super) fn verified<E: Endpoint>(
     };
     match verify() {
         Ok(form) => {
-            of_our_account::<E>(settings, &form)?;
+            of_our_account(settings, &form)?;
             Ok(Webhook { form, call_id: call_id(request) })
         }
         Err(error) => {
@@ -60,7 +60,7 @@ pub(super) fn verified<E: Endpoint>(
 
 /// An auth token may sign for more than one account. A body that is no form is no callback, and is told
 /// so later.
-fn of_our_account<E: Endpoint>(settings: &Settings, form: &Form) -> Result<(), Refusal> {
+fn of_our_account(settings: &Settings, form: &Form) -> Result<(), Refusal> {
     if settings.accounts.is_empty() {
         return Err(Refusal::misconfigured(&settings.problems));
     }
@@ -69,18 +69,12 @@ fn of_our_account<E: Endpoint>(settings: &Settings, form: &Form) -> Result<(), R
     if is_ours || form.pairs().is_empty() {
         return Ok(());
     }
-    let is_named = account.is_some();
-    warn!(
-        service = "twilio",
-        status = 403,
-        endpoint = E::NAME,
-        accountNamed = is_named,
-        "webhook refused: another account's"
-    );
+    let why = if account.is_some() { "another AccountSid" } else { "no AccountSid" };
     Err(Refusal::new(
         Reason::AccountNotOurs,
         "Set TWILIO_ACCOUNT_SID to the account that the call belongs to, or name a sub-account in TWILIO_SUBACCOUNT_SIDS.",
-    ))
+    )
+    .because("twilio", why))
 }
 
 /// The URLs Twilio may have signed: ours, with the query as received or, where the host lost its

@@ -334,7 +334,7 @@ fn the_voice_of_apologies_is_a_name() {
 #[test]
 fn anonymous_dialling_is_off_where_strangers_can_reach_it_unless_the_setting_says_otherwise() {
     let lambda = ("AWS_LAMBDA_RUNTIME_API", "127.0.0.1:9001");
-    let vercel = ("VERCEL_IPC_PATH", "/tmp/ipc");
+    let vercel = ("VERCEL_IPC_PATH", "/ipc");
     let allowed = |changes: &[(&'static str, &str)]| parse(&with(changes)).access.allow_anonymous;
     assert!(allowed(&[]) && !allowed(&[lambda]) && !allowed(&[vercel]));
     assert!(allowed(&[lambda, ("ALLOW_ANONYMOUS_DIALLING", "true")]));

@@ -117,10 +117,10 @@ async fn another_accounts_callback_is_403_with_one_line_and_no_trace() {
     {
         let sid = call_sid('9');
         let params = [("CallSid", sid.as_str()), ("CallStatus", "ringing"), ("AccountSid", other)];
-        let before = log::lines_with(&["another account's", endpoint]).len();
+        let before = log::lines_with(&["account_not_ours", endpoint]).len();
         let (code, body) = bench.webhook(endpoint, &params).await;
         assert_eq!((code, body.contains("account_not_ours")), (403, true), "{endpoint} {body}");
-        assert_eq!(log::lines_with(&["another account's", endpoint]).len(), before + 1);
+        assert_eq!(log::lines_with(&["account_not_ours", endpoint]).len(), before + 1);
         assert_eq!(bench.status(&format!("callSid={sid}")).await.0, 404);
     }
     let sid = call_sid('5');
