@@ -20,27 +20,37 @@ const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 /// How long after the last moment it can last a call still holds its slot, should no callback free it.
 const LEASE_MARGIN: Duration = Duration::from_secs(60);
 
-/// The places that one dial takes, in this order: what is the caller's own first, so that a refusal for
-/// the sake of all costs as little as it can.
+/// The places that one dial takes, in this order: those that are most often missing come first, so that
+/// a refusal gives little back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Place {
-    /// One of a client's dials in any hour.
+    /// One of an anonymous client's dials in any hour.
     Client,
-    /// One of all anonymous callers' calls at once.
-    AnonymousCall,
-    /// One of all anonymous callers' calls in any 24 hours.
-    AnonymousDay,
     /// One of a number's calls in any 24 hours, and its cool-down.
     Destination,
+    /// One of all anonymous callers' calls at once.
+    AnonymousCall,
     /// One of the calls at once.
     Call,
+    /// One of all anonymous callers' calls in any 24 hours.
+    AnonymousDay,
     /// One of the calls in any 24 hours.
     Day,
 }
 
 impl Place {
-    const ANONYMOUS: [Self; 3] = [Self::Client, Self::AnonymousCall, Self::AnonymousDay];
-    const OF_EVERY_DIAL: [Self; 3] = [Self::Destination, Self::Call, Self::Day];
+    const ALL: [Self; 6] = [
+        Self::Client,
+        Self::Destination,
+        Self::AnonymousCall,
+        Self::Call,
+        Self::AnonymousDay,
+        Self::Day,
+    ];
+
+    fn is_for_anonymous_callers(self) -> bool {
+        matches!(self, Self::Client | Self::AnonymousCall | Self::AnonymousDay)
+    }
 
     /// Why there is none: because all are taken, or because the last was taken a moment ago.
     fn reasons(self) -> (Reason, Reason) {
@@ -97,8 +107,10 @@ impl<'a> Admission<'a> {
     /// Takes every place that the dial needs, or gives all of them back and says which one was
     /// missing.
     pub(super) async fn admit(&mut self) -> Result<(), Refusal> {
-        let of_its_caller = if self.client.is_some() { &Place::ANONYMOUS[..] } else { &[] };
-        for place in of_its_caller.iter().chain(&Place::OF_EVERY_DIAL).copied() {
+        for place in Place::ALL {
+            if self.client.is_none() && place.is_for_anonymous_callers() {
+                continue;
+            }
             // Before the request: it may be carried out and its reply lost.
             self.taken.push(place);
             let now = self.app.clock.now();
