@@ -22,7 +22,7 @@ function client(apiKey = API_KEY) {
 }
 
 before(async () => {
-  server = await startServer();
+  server = await startServer({ env: { DYNAMIC_VARIABLES: '{"secret__token":"unread"}' } });
   server.numbers.add(TO);
   agents = client();
 });
@@ -124,7 +124,7 @@ async function talk(dynamicVariables) {
 }
 
 test("ElevenLabs' SDK reads a conversation with all its turns", async () => {
-  const { id, callSid } = await talk({ customer_name: 'Zoë', secret__token: 'unread' });
+  const { id, callSid } = await talk({ customer_name: 'Zoë' });
   const conversation = await agents.conversations.get(id);
   assert.equal(conversation.conversationId, id);
   assert.equal(conversation.agentId, AGENT_ID);
