@@ -19,7 +19,7 @@ const REFUSED: [(&str, &str, bool, u16, &str); 7] = [
     ("GET", "callSid=CA1", true, 400, "invalid_call_sid"),
     ("GET", "callId=x", true, 400, "invalid_parameter"),
     ("GET", "callsid=CA0123456789abcdef0123456789abcdef", true, 400, "invalid_parameter"),
-    ("GET", "", true, 400, "invalid_parameter"),
+    ("GET", "", true, 400, "invalid_call_sid"),
     ("DELETE", "", true, 405, "method_not_allowed"),
 ];
 

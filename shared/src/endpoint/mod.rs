@@ -21,7 +21,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use http::{HeaderMap, Request, Response, header};
 
-pub use from_host::{ClientAddress, UnorderedQuery};
+pub use from_host::{ClientAddress, UnorderedQuery, UnreadableQuery};
 pub use make_call::MakeCall;
 pub use recording::Recording;
 pub use refusal::{Reason, Refusal};

@@ -30,7 +30,7 @@ use super::{App, Endpoint};
 #[derive(Clone, Copy, Debug)]
 pub struct Recording;
 
-const METHODS: &str = "GET, POST, OPTIONS";
+const METHODS: &str = "GET, HEAD, POST, OPTIONS";
 
 impl Endpoint for Recording {
     const NAME: &'static str = "recording";

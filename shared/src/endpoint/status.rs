@@ -27,7 +27,7 @@ pub(super) use reconcile::reconciled;
 #[derive(Clone, Copy, Debug)]
 pub struct Status;
 
-const METHODS: &str = "GET, POST, OPTIONS";
+const METHODS: &str = "GET, HEAD, POST, OPTIONS";
 
 /// How many of the newest calls a list shows.
 const RECENT: u32 = 25;

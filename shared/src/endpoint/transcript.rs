@@ -35,7 +35,7 @@ use super::{App, Endpoint};
 #[derive(Clone, Copy, Debug)]
 pub struct GetTranscript;
 
-const METHODS: &str = "GET, OPTIONS";
+const METHODS: &str = "GET, HEAD, OPTIONS";
 
 /// The least time between two questions about one call.
 const SPACING: Duration = Duration::from_secs(2);

@@ -12,7 +12,7 @@ mod vercel;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use http::{Request, Response};
+use http::{Method, Request, Response, header};
 
 pub use log::{json_log, silence_panics};
 pub use start::{app, open_store};
@@ -75,11 +75,24 @@ async fn run<E: Endpoint>(endpoint: E, app: Arc<App>) -> Result<(), Error> {
 pub async fn guarded<E: Endpoint>(
     endpoint: E,
     app: Arc<App>,
-    request: Request<Bytes>,
+    mut request: Request<Bytes>,
 ) -> Response<Bytes> {
+    let asked = request.method().clone();
+    if asked == Method::HEAD {
+        *request.method_mut() = Method::GET;
+    }
     let task = {
         let app = Arc::clone(&app);
         tokio::spawn(async move { endpoint.answer(&app, request).await })
     };
-    task.await.unwrap_or_else(|_| endpoint.last_word(&app))
+    finished(&asked, task.await.unwrap_or_else(|_| endpoint.last_word(&app)))
+}
+
+/// What every answer has, whichever endpoint gave it. One to `HEAD` is that to `GET` without its body.
+fn finished(asked: &Method, mut response: Response<Bytes>) -> Response<Bytes> {
+    if *asked == Method::HEAD {
+        let body = std::mem::take(response.body_mut());
+        response.headers_mut().insert(header::CONTENT_LENGTH, body.len().into());
+    }
+    response
 }

@@ -19,7 +19,7 @@ pub(crate) const OUR_NUMBER: &str = "+12125550100";
 pub(crate) const THEIR_NUMBER: &str = "+12125550123";
 
 const TWIML: &str = concat!(
-    r#"<?xml version="1.0" encoding="UTF-8"?><Response><Connect><Stream url="wss://agent.example/x">"#,
+    r#"<?xml version="1.0" encoding="UTF-8"?><Response><Connect><Stream url="wss://api.elevenlabs.io/v1/convai/x">"#,
     r#"<Parameter name="conversation_id" value="conv_1"/></Stream></Connect></Response>"#
 );
 
