@@ -13,8 +13,8 @@ use crate::call::{
 };
 use crate::store::{Lookup, Nonce, Record, Taken, Window, timely};
 use crate::twilio::{
-    Account, AudioFormat, ByteRange, FetchError, Media, fetch_recording, list_recordings,
-    recording_callback,
+    Account, AudioFormat, ByteRange, FetchError, Media, RANGE_LIMIT, fetch_recording,
+    list_recordings, recording_callback,
 };
 
 use super::access::{Scope, allow_origin, authorize, preflight};
@@ -112,8 +112,7 @@ async fn play(app: &App, request: &Request<Bytes>) -> Result<Response<Bytes>, Re
         Audio::Expected | Audio::Unclear => return Err(not_ready()),
         Audio::None => return Err(none()),
     };
-    let part = range.unwrap_or(ByteRange::START);
-    match fetch_recording(&app.http, account, &recording, wish.format, part).await {
+    match fetch_recording(&app.http, account, &recording, wish.format, range).await {
         Ok(media) => Ok(served(media, wish.format, range.is_some())),
         Err(FetchError::NotFound) if !is_ready => Err(not_ready()),
         Err(error) => Err(refusal(&error, call.call_sid.as_ref())),
@@ -238,22 +237,20 @@ async fn settled(
     record
 }
 
-/// 206 for a part, 200 for the whole where nobody asked for a part and it fits.
-fn served(media: Media, format: AudioFormat, range_asked: bool) -> Response<Bytes> {
+/// 206 where a part was asked for, else 200 with the whole.
+fn served(media: Media, format: AudioFormat, is_partial: bool) -> Response<Bytes> {
     let Media { bytes, start, total } = media;
-    let length = bytes.len() as u64;
-    let is_whole = start == 0 && length == total;
-    let is_partial = range_asked || !is_whole;
     let status = if is_partial { StatusCode::PARTIAL_CONTENT } else { StatusCode::OK };
+    let last = (start + bytes.len() as u64).saturating_sub(1);
     let mut response = with_type(status, format.content_type(), bytes);
     let headers = response.headers_mut();
     headers.insert(header::ACCEPT_RANGES, HeaderValue::from_static("bytes"));
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("private, no-store"));
-    if is_partial && length > 0 {
-        let text = format!("bytes {start}-{}/{total}", start + length - 1);
-        if let Ok(value) = HeaderValue::try_from(text) {
-            headers.insert(header::CONTENT_RANGE, value);
-        }
+    // Digits are a header's value.
+    if let (true, Ok(value)) =
+        (is_partial, HeaderValue::try_from(format!("bytes {start}-{last}/{total}")))
+    {
+        headers.insert(header::CONTENT_RANGE, value);
     }
     response
 }
@@ -264,6 +261,12 @@ fn refusal(error: &FetchError, call_sid: Option<&CallSid>) -> Refusal {
         FetchError::NotFound => {
             Refusal::new(Reason::RecordingNotFound, "Twilio does not have the audio any more.")
         }
+        FetchError::TooLong { total } => Refusal::new(
+            Reason::RangeRequired,
+            format!(
+                "It has {total} bytes. Ask for parts of at most {RANGE_LIMIT}, beginning with the header `Range: bytes=0-`."
+            ),
+        ),
         FetchError::Unsatisfiable { total } => {
             let refusal = Refusal::new(Reason::RangeNotSatisfiable, "Ask for an earlier range.");
             let text = total.map(|total| format!("bytes */{total}"));
