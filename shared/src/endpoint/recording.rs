@@ -11,10 +11,10 @@ use crate::call::{
     Call, CallRef, CallSid, CallStatus, Fact, Observation, Progress, RecordingEvent, RecordingSid,
     RecordingStatus, Timestamp,
 };
-use crate::store::{Lookup, Nonce, Record, Taken, Window, timely};
+use crate::store::{BUDGET, Lookup, Nonce, Record, Taken, Window, timely};
 use crate::twilio::{
-    Account, AudioFormat, ByteRange, FetchError, Media, RANGE_LIMIT, fetch_recording,
-    list_recordings, recording_callback,
+    Account, AudioFormat, ByteRange, FETCH_TIMEOUT, FetchError, Media, RANGE_LIMIT,
+    fetch_recording, list_recordings, recording_callback,
 };
 
 use super::access::{Scope, allow_origin, authorize, preflight};
@@ -22,9 +22,9 @@ use super::answer::with_type;
 use super::callers::admit;
 use super::calls::{call_not_found, query, required_lookup, unreadable};
 use super::refusal::{Reason, Refusal};
-use super::status::{not_a_callback, observe, reconciled};
+use super::status::{OBSERVING, not_a_callback, observe, reconciled};
 use super::webhook::verified;
-use super::{App, Endpoint};
+use super::{App, Endpoint, longer};
 
 /// The endpoint that keeps and plays recordings.
 #[derive(Clone, Copy, Debug)]
@@ -35,6 +35,8 @@ const METHODS: &str = "GET, HEAD, POST, OPTIONS";
 impl Endpoint for Recording {
     const NAME: &'static str = "recording";
     const PATH: &'static str = "/api/twilio/recording";
+    const LONGEST: Duration =
+        longer(OBSERVING, BUDGET.saturating_add(SETTLE_BUDGET).saturating_add(FETCH_TIMEOUT));
 
     async fn answer(self, app: &App, request: Request<Bytes>) -> Response<Bytes> {
         let response = match *request.method() {
@@ -135,8 +137,7 @@ const SETTLED: Duration = Duration::from_secs(60);
 /// How long a recording that was told may take to become audio.
 const LONGEST_PROCESSING: Duration = Duration::from_secs(10 * 60);
 
-/// The end of the call and the list of its recordings: with the store's read and the audio under the
-/// 20 s that this function has.
+/// The end of the call and the list of its recordings, before the audio.
 const SETTLE_BUDGET: Duration = Duration::from_secs(4);
 
 /// One look at Twilio at a time. What it said is on record and needs no second one.
