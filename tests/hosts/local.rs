@@ -9,11 +9,11 @@ use crate::harness::world::World;
 fn every_function_is_plain_http_on_the_port_it_was_told() {
     let world = World::new();
     let methods = [
-        ("elevenlabs/get-transcript", "GET, OPTIONS"),
+        ("elevenlabs/get-transcript", "GET, HEAD, OPTIONS"),
         ("twilio/make-call", "POST, OPTIONS"),
         ("twilio/voice", "POST"),
-        ("twilio/status", "GET, POST, OPTIONS"),
-        ("twilio/recording", "GET, POST, OPTIONS"),
+        ("twilio/status", "GET, HEAD, POST, OPTIONS"),
+        ("twilio/recording", "GET, HEAD, POST, OPTIONS"),
     ];
     for (path, allowed) in methods {
         let (_, name) = path.split_once('/').unwrap();

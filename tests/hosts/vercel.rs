@@ -53,6 +53,39 @@ fn refusals_and_empty_answers_end_like_any_other() {
 }
 
 #[test]
+fn head_is_answered_like_get_without_the_body() {
+    let world = World::new();
+    for (name, path) in [
+        ("status", "/api/twilio/status"),
+        ("recording", "/api/twilio/recording"),
+        ("get-transcript", "/api/elevenlabs/get-transcript"),
+    ] {
+        let mut function = Function::start(&world, name);
+        let get = function.ask(&format!("GET {path}"), &[("authorization", BEARER)], b"");
+        let head = function.ask(&format!("HEAD {path}"), &[("authorization", BEARER)], b"");
+        assert_eq!((head.status(), head.text()), (get.status(), ""), "{name}");
+        for kept in ["content-length", "content-type", "cache-control", "vary"] {
+            assert_eq!(head.header(kept), get.header(kept), "{name} {kept}");
+        }
+        let refused = function.ask(&format!("PATCH {path}"), &[], b"");
+        let allow = refused.header("allow").unwrap();
+        assert!(allow.starts_with("GET, HEAD, "), "{name}: {allow}");
+    }
+}
+
+/// HTTP itself cannot carry one: the server refuses it before any function is asked.
+#[test]
+fn a_query_that_no_uri_can_hold_is_never_taken_for_none() {
+    let world = World::new();
+    let status = Function::start(&world, "status");
+    for query in ["callSid=a b", "callId=\u{1}"] {
+        let target = format!("GET /api/twilio/status?{query}");
+        let headers = [("host", "app.example"), ("authorization", BEARER)];
+        assert_eq!(http::ask(status.address, &target, &headers, b"").unwrap().status(), 400);
+    }
+}
+
+#[test]
 fn sigterm_ends_the_process_in_peace() {
     let world = World::new();
     let mut voice = Function::start(&world, "voice");

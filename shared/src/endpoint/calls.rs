@@ -7,12 +7,15 @@ use crate::call::{CallId, CallSid};
 use crate::store::{Lookup, StoreError};
 use crate::twilio::Form;
 
+use super::UnreadableQuery;
 use super::refusal::{Reason, Refusal};
 
 /// The parameters of a read. A query that cannot be read is refused: it must not count as none.
 pub(super) fn query(request: &Request<Bytes>) -> Result<Form, Refusal> {
     let query = request.uri().query().unwrap_or_default();
-    Form::parse(query.as_bytes()).ok_or_else(|| invalid("The query is malformed."))
+    let is_readable = request.extensions().get::<UnreadableQuery>().is_none();
+    let form = Form::parse(query.as_bytes()).filter(|_| is_readable);
+    form.ok_or_else(|| invalid("The query is malformed: percent-encode what is in it."))
 }
 
 /// The call that a read asks for: by `callSid`, by `callId`, or by neither. Other parameters are

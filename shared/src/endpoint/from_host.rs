@@ -21,6 +21,11 @@ impl ClientAddress {
     }
 }
 
+/// The request had a query that no URI can hold, so its URI has none. It must not be taken for a request
+/// without one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct UnreadableQuery;
+
 /// More parts than this come in one order only: their orders would be too many to try.
 const MOST_SHUFFLED: usize = 4;
 

@@ -21,17 +21,19 @@ use serde::Serialize;
 use tokio::time::{Instant, timeout_at};
 use tracing::{info, warn};
 
-use crate::call::{CallId, CallRef, CallSid, CallStatus, Fact, Intent, Observation, StatusEvent};
+use crate::call::{
+    CallId, CallRef, CallSid, CallStatus, DIAL_BUDGET, Fact, Intent, Observation, StatusEvent,
+};
 use crate::settings::DialSettings;
-use crate::store::{Nonce, StoreError, timely};
-use crate::twilio::{DialError, WebhookUrls, create_call, create_call_form};
+use crate::store::{BUDGET, Nonce, StoreError, timely};
+use crate::twilio::{DIAL_TIMEOUT, DialError, WebhookUrls, create_call, create_call_form};
 
 use super::access::{Caller, Scope, allow_origin, authorize, preflight};
 use super::answer::json;
 use super::callers::{admit, over};
 use super::refusal::{Reason, Refusal};
 use super::{App, Endpoint};
-use admission::Admission;
+use admission::{Admission, GIVING_BACK};
 pub(super) use idempotency::digest_of;
 use idempotency::{IdempotencyKey, SentKey, earlier};
 use outcome::{fact_of, refusal};
@@ -59,6 +61,8 @@ struct Dialled<'a> {
 impl Endpoint for MakeCall {
     const NAME: &'static str = "make-call";
     const PATH: &'static str = "/api/twilio/make-call";
+    /// The dial, what came of it on record, and everything given back.
+    const LONGEST: Duration = DIAL_BUDGET.saturating_add(BUDGET).saturating_add(GIVING_BACK);
 
     async fn answer(self, app: &App, request: Request<Bytes>) -> Response<Bytes> {
         let answered = match *request.method() {
@@ -169,8 +173,8 @@ async fn place(
 }
 
 /// How long the store may take over everything before the dial: a phone that rings long after the
-/// click rings for a person who has stopped waiting. With Twilio's time it is the dial budget.
-const PREPARATION: Duration = Duration::from_secs(5);
+/// click rings for a person who has stopped waiting. It is what Twilio's time leaves of the dial budget.
+const PREPARATION: Duration = DIAL_BUDGET.saturating_sub(DIAL_TIMEOUT);
 
 /// Takes what the dial takes and writes the intent, in time; or gives everything back.
 async fn prepare(

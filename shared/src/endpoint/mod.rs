@@ -17,11 +17,12 @@ mod voice;
 mod webhook;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::{HeaderMap, Request, Response, header};
 
-pub use from_host::{ClientAddress, UnorderedQuery};
+pub use from_host::{ClientAddress, UnorderedQuery, UnreadableQuery};
 pub use make_call::MakeCall;
 pub use recording::Recording;
 pub use refusal::{Reason, Refusal};
@@ -98,6 +99,10 @@ pub trait Endpoint: Copy + Send + Sync + 'static {
     /// go by.
     const PATH: &'static str;
 
+    /// How long an answer takes at the longest: the sum of what its steps may take. Each host's limit is
+    /// above it.
+    const LONGEST: Duration;
+
     /// Answers a request, whatever it is.
     fn answer(
         self,
@@ -107,6 +112,11 @@ pub trait Endpoint: Copy + Send + Sync + 'static {
 
     /// What the caller gets if `answer` panicked.
     fn last_word(self, app: &App) -> Response<Bytes>;
+}
+
+/// The longer of two ways to an answer.
+const fn longer(one: Duration, other: Duration) -> Duration {
+    if one.as_millis() > other.as_millis() { one } else { other }
 }
 
 /// Whether the body is said to be of this media type, whatever its parameters.

@@ -11,10 +11,10 @@ use crate::call::{
     Call, CallRef, CallSid, CallStatus, Fact, Observation, Progress, RecordingEvent, RecordingSid,
     RecordingStatus, Timestamp,
 };
-use crate::store::{Lookup, Nonce, Record, Taken, Window, timely};
+use crate::store::{BUDGET, Lookup, Nonce, Record, Taken, Window, timely};
 use crate::twilio::{
-    Account, AudioFormat, ByteRange, FetchError, Media, fetch_recording, list_recordings,
-    recording_callback,
+    Account, AudioFormat, ByteRange, FETCH_TIMEOUT, FetchError, Media, RANGE_LIMIT,
+    fetch_recording, list_recordings, recording_callback,
 };
 
 use super::access::{Scope, allow_origin, authorize, preflight};
@@ -22,19 +22,21 @@ use super::answer::with_type;
 use super::callers::admit;
 use super::calls::{call_not_found, query, required_lookup, unreadable};
 use super::refusal::{Reason, Refusal};
-use super::status::{not_a_callback, observe, reconciled};
+use super::status::{OBSERVING, not_a_callback, observe, reconciled};
 use super::webhook::verified;
-use super::{App, Endpoint};
+use super::{App, Endpoint, longer};
 
 /// The endpoint that keeps and plays recordings.
 #[derive(Clone, Copy, Debug)]
 pub struct Recording;
 
-const METHODS: &str = "GET, POST, OPTIONS";
+const METHODS: &str = "GET, HEAD, POST, OPTIONS";
 
 impl Endpoint for Recording {
     const NAME: &'static str = "recording";
     const PATH: &'static str = "/api/twilio/recording";
+    const LONGEST: Duration =
+        longer(OBSERVING, BUDGET.saturating_add(SETTLE_BUDGET).saturating_add(FETCH_TIMEOUT));
 
     async fn answer(self, app: &App, request: Request<Bytes>) -> Response<Bytes> {
         let response = match *request.method() {
@@ -112,8 +114,7 @@ async fn play(app: &App, request: &Request<Bytes>) -> Result<Response<Bytes>, Re
         Audio::Expected | Audio::Unclear => return Err(not_ready()),
         Audio::None => return Err(none()),
     };
-    let part = range.unwrap_or(ByteRange::START);
-    match fetch_recording(&app.http, account, &recording, wish.format, part).await {
+    match fetch_recording(&app.http, account, &recording, wish.format, range).await {
         Ok(media) => Ok(served(media, wish.format, range.is_some())),
         Err(FetchError::NotFound) if !is_ready => Err(not_ready()),
         Err(error) => Err(refusal(&error, call.call_sid.as_ref())),
@@ -139,8 +140,7 @@ const LONGEST_CALL: Duration = Duration::from_secs(4 * 3600 + 600);
 /// How long a recording that was told may take to become audio.
 const LONGEST_PROCESSING: Duration = Duration::from_secs(10 * 60);
 
-/// The end of the call and the list of its recordings: with the store's read and the audio under the
-/// 20 s that this function has.
+/// The end of the call and the list of its recordings, before the audio.
 const SETTLE_BUDGET: Duration = Duration::from_secs(4);
 
 /// One look at Twilio at a time. What it said is on record and needs no second one.
@@ -245,22 +245,20 @@ async fn settled(
     record
 }
 
-/// 206 for a part, 200 for the whole where nobody asked for a part and it fits.
-fn served(media: Media, format: AudioFormat, range_asked: bool) -> Response<Bytes> {
+/// 206 where a part was asked for, else 200 with the whole.
+fn served(media: Media, format: AudioFormat, is_partial: bool) -> Response<Bytes> {
     let Media { bytes, start, total } = media;
-    let length = bytes.len() as u64;
-    let is_whole = start == 0 && length == total;
-    let is_partial = range_asked || !is_whole;
     let status = if is_partial { StatusCode::PARTIAL_CONTENT } else { StatusCode::OK };
+    let last = (start + bytes.len() as u64).saturating_sub(1);
     let mut response = with_type(status, format.content_type(), bytes);
     let headers = response.headers_mut();
     headers.insert(header::ACCEPT_RANGES, HeaderValue::from_static("bytes"));
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("private, no-store"));
-    if is_partial && length > 0 {
-        let text = format!("bytes {start}-{}/{total}", start + length - 1);
-        if let Ok(value) = HeaderValue::try_from(text) {
-            headers.insert(header::CONTENT_RANGE, value);
-        }
+    // Digits are a header's value.
+    if let (true, Ok(value)) =
+        (is_partial, HeaderValue::try_from(format!("bytes {start}-{last}/{total}")))
+    {
+        headers.insert(header::CONTENT_RANGE, value);
     }
     response
 }
@@ -271,6 +269,12 @@ fn refusal(error: &FetchError, call_sid: Option<&CallSid>) -> Refusal {
         FetchError::NotFound => {
             Refusal::new(Reason::RecordingNotFound, "Twilio does not have the audio any more.")
         }
+        FetchError::TooLong { total } => Refusal::new(
+            Reason::RangeRequired,
+            format!(
+                "It has {total} bytes. Ask for parts of at most {RANGE_LIMIT}, beginning with the header `Range: bytes=0-`."
+            ),
+        ),
         FetchError::Unsatisfiable { total } => {
             let refusal = Refusal::new(Reason::RangeNotSatisfiable, "Ask for an earlier range.");
             let text = total.map(|total| format!("bytes */{total}"));

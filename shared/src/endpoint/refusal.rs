@@ -84,6 +84,7 @@ reasons! {
     InvalidTo = 400 "invalid_to", "The number to call is not a phone number.";
     InvalidParameter = 400 "invalid_parameter", "A parameter is invalid.";
     InvalidCallSid = 400 "invalid_call_sid", "The callSid is missing or malformed.";
+    RangeRequired = 400 "range_required", "The recording is too long for one answer.";
     Unauthorized = 401 "unauthorized", "The token is missing or wrong.";
     OriginNotAllowed = 403 "origin_not_allowed", "This page may not use this service.";
     TokenNotConfigured = 403 "token_not_configured", "This needs a token, and none is configured.";

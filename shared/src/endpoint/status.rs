@@ -2,13 +2,15 @@
 
 mod reconcile;
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use http::{Method, Request, Response, StatusCode};
 use serde::Serialize;
 use tracing::{error, info, warn};
 
 use crate::call::{CallId, CallRef, CallSid, Fact, Observation};
-use crate::store::{Nonce, Record, timely};
+use crate::store::{BUDGET, Nonce, Record, timely};
 use crate::twilio::{child_leg, status_callback};
 
 use super::access::{Scope, allow_origin, authorize, preflight};
@@ -19,19 +21,22 @@ use super::calls::{call_not_found, lookup, unreadable};
 use super::make_call::admission::free_anonymous_call;
 use super::refusal::{Reason, Refusal};
 use super::webhook::verified;
-use super::{App, Endpoint};
+use super::{App, Endpoint, longer};
 pub(super) use reconcile::Looked;
-use reconcile::all_reconciled;
 pub(super) use reconcile::reconciled;
+use reconcile::{LOOK_BUDGET, all_reconciled};
 
 /// The endpoint that follows calls.
 #[derive(Clone, Copy, Debug)]
 pub struct Status;
 
-const METHODS: &str = "GET, POST, OPTIONS";
+const METHODS: &str = "GET, HEAD, POST, OPTIONS";
 
 /// How many of the newest calls a list shows.
 const RECENT: u32 = 25;
+
+/// A callback is written, frees two places, and may be noted as another call's leg.
+pub(super) const OBSERVING: Duration = BUDGET.saturating_mul(4);
 
 #[derive(Serialize)]
 struct List {
@@ -41,6 +46,7 @@ struct List {
 impl Endpoint for Status {
     const NAME: &'static str = "status";
     const PATH: &'static str = "/api/twilio/status";
+    const LONGEST: Duration = longer(OBSERVING, BUDGET.saturating_add(LOOK_BUDGET));
 
     async fn answer(self, app: &App, request: Request<Bytes>) -> Response<Bytes> {
         let response = match *request.method() {

@@ -21,7 +21,7 @@ use crate::elevenlabs::{
     AgentError, Conversation, ConversationStatus, Speaker, fetch_conversation,
 };
 use crate::settings::ElevenLabs;
-use crate::store::{Nonce, Taken, Window, timely};
+use crate::store::{BUDGET, Nonce, Taken, Window, timely};
 
 use super::access::{Scope, allow_origin, authorize, preflight};
 use super::answer::json;
@@ -35,7 +35,7 @@ use super::{App, Endpoint};
 #[derive(Clone, Copy, Debug)]
 pub struct GetTranscript;
 
-const METHODS: &str = "GET, OPTIONS";
+const METHODS: &str = "GET, HEAD, OPTIONS";
 
 /// The least time between two questions about one call.
 const SPACING: Duration = Duration::from_secs(2);
@@ -79,6 +79,9 @@ struct TurnJson<'a> {
 impl Endpoint for GetTranscript {
     const NAME: &'static str = "get-transcript";
     const PATH: &'static str = "/api/elevenlabs/get-transcript";
+    /// Read, wait for another instance, ask whether we may ask, ask.
+    const LONGEST: Duration =
+        BUDGET.saturating_mul(2).saturating_add(PATIENCE).saturating_add(ANSWER_TIMEOUT);
 
     async fn answer(self, app: &App, request: Request<Bytes>) -> Response<Bytes> {
         let response = match *request.method() {

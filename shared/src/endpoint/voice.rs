@@ -33,6 +33,7 @@ pub struct Voice;
 impl Endpoint for Voice {
     const NAME: &'static str = "voice";
     const PATH: &'static str = "/api/twilio/voice";
+    const LONGEST: Duration = crate::settings::Voice::LONGEST_BUDGET;
 
     async fn answer(self, app: &App, request: Request<Bytes>) -> Response<Bytes> {
         if request.method() != Method::POST {

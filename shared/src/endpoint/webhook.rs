@@ -9,7 +9,7 @@ use crate::settings::{AppUrl, Settings};
 use crate::twilio::{BadSignature, Form, Tried, Verifier, requested_url};
 
 use super::refusal::{Reason, Refusal};
-use super::{BODY_LIMIT, Endpoint, UnorderedQuery, has_media_type};
+use super::{BODY_LIMIT, Endpoint, UnorderedQuery, UnreadableQuery, has_media_type};
 
 /// A webhook that Twilio signed.
 #[derive(Debug)]
@@ -78,8 +78,12 @@ fn of_our_account(settings: &Settings, form: &Form) -> Result<(), Refusal> {
 }
 
 /// The URLs Twilio may have signed: ours, with the query as received or, where the host lost its
-/// order, in any. Whoever reorders a signed query says nothing that was not signed.
+/// order, in any. Whoever reorders a signed query says nothing that was not signed. None, where the query
+/// is no part of any URL.
 fn requested_urls<E: Endpoint>(app_url: &AppUrl, request: &Request<Bytes>) -> Vec<String> {
+    if request.extensions().get::<UnreadableQuery>().is_some() {
+        return Vec::new();
+    }
     let queries = match request.extensions().get::<UnorderedQuery>() {
         Some(query) => query.orders().into_iter().map(Some).collect(),
         None => vec![request.uri().query().map(str::to_owned)],

@@ -8,7 +8,7 @@ use http_body_util::BodyExt as _;
 
 use crate::endpoint::{App, BODY_LIMIT, ClientAddress, Endpoint, Reason, Refusal};
 
-use super::guarded;
+use super::{finished, guarded};
 
 /// Reads the body and answers. One byte over the limit is enough to know: the endpoint refuses such
 /// a body in its own words, with its own headers.
@@ -33,8 +33,9 @@ where
         match body.frame().await {
             None => break,
             Some(Err(_)) => {
-                return Refusal::new(Reason::InvalidJson, "The request broke off: send it again.")
-                    .into();
+                let message = "The request broke off: send it again.";
+                let refusal = Refusal::new(Reason::InvalidJson, message);
+                return finished(&parts.method, refusal.into());
             }
             Some(Ok(frame)) => {
                 if let Ok(data) = frame.into_data() {

@@ -12,7 +12,9 @@ mod vercel;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use http::{Request, Response};
+use http::{Method, Request, Response, header};
+use tokio::time::timeout;
+use tracing::error;
 
 pub use log::{json_log, silence_panics};
 pub use start::{app, open_store};
@@ -71,15 +73,88 @@ async fn run<E: Endpoint>(endpoint: E, app: Arc<App>) -> Result<(), Error> {
 
 /// Answers one request in a task of its own. A caller who hangs up does not cut a dial off between
 /// Twilio's answer and our record of it, and a panic becomes the endpoint's last word: one bad
-/// request takes neither its caller's answer nor the process with it.
+/// request takes neither its caller's answer nor the process with it. So does an answer that is not
+/// there when it must be.
 pub async fn guarded<E: Endpoint>(
     endpoint: E,
     app: Arc<App>,
-    request: Request<Bytes>,
+    mut request: Request<Bytes>,
 ) -> Response<Bytes> {
+    let asked = request.method().clone();
+    if asked == Method::HEAD {
+        *request.method_mut() = Method::GET;
+    }
     let task = {
         let app = Arc::clone(&app);
         tokio::spawn(async move { endpoint.answer(&app, request).await })
     };
-    task.await.unwrap_or_else(|_| endpoint.last_word(&app))
+    let answered = timeout(E::LONGEST, task).await.unwrap_or_else(|_| {
+        error!(service = "close-loop", endpoint = E::NAME, "no answer in time");
+        Ok(endpoint.last_word(&app))
+    });
+    finished(&asked, answered.unwrap_or_else(|_| endpoint.last_word(&app)))
+}
+
+/// What every answer has, whichever endpoint gave it. One to `HEAD` is that to `GET` without its body.
+fn finished(asked: &Method, mut response: Response<Bytes>) -> Response<Bytes> {
+    if *asked == Method::HEAD {
+        let body = std::mem::take(response.body_mut());
+        response.headers_mut().insert(header::CONTENT_LENGTH, body.len().into());
+    }
+    response
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use http::StatusCode;
+
+    use super::*;
+    use crate::ports::System;
+    use crate::settings::Settings;
+    use crate::store::Absent;
+
+    /// Never answers.
+    #[derive(Clone, Copy)]
+    struct Silent;
+
+    impl Endpoint for Silent {
+        const NAME: &'static str = "silent";
+        const PATH: &'static str = "/silent";
+        const LONGEST: Duration = Duration::from_secs(7);
+
+        async fn answer(self, _: &App, _: Request<Bytes>) -> Response<Bytes> {
+            std::future::pending().await
+        }
+
+        fn last_word(self, _: &App) -> Response<Bytes> {
+            let mut response = Response::new(Bytes::from("the last word"));
+            *response.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;
+            response
+        }
+    }
+
+    fn app() -> Arc<App> {
+        let (settings, system) = (Settings::parse(&|_: &str| None), Arc::new(System));
+        let store = Arc::new(Absent(String::new()));
+        let http = crate::net::client().unwrap();
+        Arc::new(App::new(settings, store, http, system.clone(), system))
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_answer_that_is_not_there_in_time_is_the_last_word() {
+        let began = tokio::time::Instant::now();
+        let response = guarded(Silent, app(), Request::new(Bytes::new())).await;
+        assert_eq!(response.body(), "the last word");
+        assert_eq!(began.elapsed().as_secs(), Silent::LONGEST.as_secs());
+        // A HEAD is told its length alone.
+        let mut head = Request::new(Bytes::new());
+        *head.method_mut() = Method::HEAD;
+        let response = guarded(Silent, app(), head).await;
+        assert_eq!(
+            (response.headers()["content-length"].as_bytes(), response.body().len()),
+            (&b"13"[..], 0)
+        );
+    }
 }

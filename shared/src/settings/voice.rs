@@ -7,7 +7,7 @@ use crate::twilio::{ConnectStream, is_xml_text};
 use super::env::Env;
 
 /// Twilio waits 15 s for the whole of a webhook, connecting included.
-const LONGEST_BUDGET_SECONDS: u32 = 14;
+const LONGEST_BUDGET_SECONDS: u8 = 14;
 
 /// Leaves the signed URL room within Twilio's 64 kB of TwiML.
 const LONGEST_STREAM_BYTES: usize = 32 * 1024;
@@ -23,6 +23,11 @@ pub struct Voice {
     pub stream: ConnectStream,
     /// `STREAM_STATUS_CALLBACK`: whether stream errors are reported to us.
     pub stream_status_callback: bool,
+}
+
+impl Voice {
+    /// The longest budget that can be set.
+    pub const LONGEST_BUDGET: Duration = Duration::from_secs(LONGEST_BUDGET_SECONDS as u64);
 }
 
 /// Why a person hears an apology.
@@ -61,7 +66,7 @@ impl Apologies {
 }
 
 pub(super) fn voice(env: &mut Env<'_>) -> Voice {
-    let seconds = env.number("VOICE_BUDGET_SECONDS", 8, 1..=LONGEST_BUDGET_SECONDS);
+    let seconds = env.number("VOICE_BUDGET_SECONDS", 8, 1..=LONGEST_BUDGET_SECONDS.into());
     let mut sentence =
         |name, default: &str| env.optional(name, sayable).unwrap_or_else(|| default.to_owned());
     let apologies = Apologies {

@@ -20,9 +20,11 @@ pub use create_call::{create_call_form, created_call};
 pub use explain::{Explanation, explain, explain_sip, more_info};
 pub use fetch_call::{CallEnd, fetch_call_end};
 pub use form::Form;
+pub(crate) use recordings::FETCH_TIMEOUT;
 pub use recordings::{
     AudioFormat, ByteRange, FetchError, Media, RANGE_LIMIT, fetch_recording, list_recordings,
 };
+pub(crate) use rest::DIAL_TIMEOUT;
 pub use rest::{Account, Credentials, DialError, create_call};
 pub use signature::{BadSignature, Tried, Verifier};
 pub(crate) use twiml::is_xml_text;

@@ -17,10 +17,10 @@ use crate::net::{self, Http};
 use super::Account;
 
 pub use range::{ByteRange, RANGE_LIMIT};
-use range::{content_range, window};
+use range::{Part, unsatisfied, window};
 
-/// How long a whole fetch may take: under the hosts' own limits, with time left to answer.
-const FETCH_TIMEOUT: Duration = Duration::from_secs(12);
+/// How long a whole fetch may take.
+pub(crate) const FETCH_TIMEOUT: Duration = Duration::from_secs(12);
 
 /// Twilio's two forms of a recording.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -65,6 +65,11 @@ pub struct Media {
 pub enum FetchError {
     /// Deleted, or stored elsewhere.
     NotFound,
+    /// The whole was asked for and does not fit into one answer.
+    TooLong {
+        /// Its size, bytes.
+        total: u64,
+    },
     /// The range lies behind the end.
     Unsatisfiable {
         /// Size of the whole recording, bytes, where Twilio told it.
@@ -140,20 +145,26 @@ fn listed(body: &[u8]) -> Result<Vec<RecordingEvent>, String> {
     Ok(list.recordings.into_iter().filter_map(event).collect())
 }
 
-/// Fetches at most [`RANGE_LIMIT`] bytes of a recording.
+impl FetchError {
+    fn unusable(why: &'static str) -> Self {
+        Self::Unreachable { why: why.to_owned() }
+    }
+}
+
+/// Fetches a part of a recording, or without a range the whole: at most [`RANGE_LIMIT`] bytes.
 pub async fn fetch_recording(
     http: &Http,
     account: &Account,
     recording: &RecordingSid,
     format: AudioFormat,
-    range: ByteRange,
+    range: Option<ByteRange>,
 ) -> Result<Media, FetchError> {
     let url = account.resource(&format!("Recordings/{recording}.{}", format.extension()));
     let fetch = async {
-        let response = get(http, account, &url, range).await?;
+        let response = get(http, account, &url, range.unwrap_or(ByteRange::START)).await?;
         read(response, range).await
     };
-    let late = |_| FetchError::Unreachable { why: "timeout".to_owned() };
+    let late = |_| FetchError::unusable("timeout");
     tokio::time::timeout(FETCH_TIMEOUT, fetch).await.map_err(late)?
 }
 
@@ -172,8 +183,8 @@ async fn get(
     let location = response.headers().get("location").and_then(|value| value.to_str().ok());
     match location {
         Some(location) if response.status().is_redirection() => {
-            let target = redirect_target(url, location)
-                .ok_or(FetchError::Unreachable { why: "unusable redirect".to_owned() })?;
+            let target =
+                redirect_target(url, location).ok_or(FetchError::unusable("unusable redirect"))?;
             send(http.get(target)).await
         }
         _ => Ok(response),
@@ -187,30 +198,54 @@ fn redirect_target(from: &str, location: &str) -> Option<Url> {
     (target.scheme() == "https" || target.scheme() == from.scheme()).then_some(target)
 }
 
-async fn read(response: Response, range: ByteRange) -> Result<Media, FetchError> {
-    let stated = content_range(&response);
+/// What Twilio says of the bytes is believed only where it fits what was asked for and what came.
+async fn read(response: Response, range: Option<ByteRange>) -> Result<Media, FetchError> {
     match response.status() {
         StatusCode::PARTIAL_CONTENT => {
-            let (start, total) =
-                stated.ok_or(FetchError::Unreachable { why: "206 without a range".to_owned() })?;
-            let bytes = take(response, 0, RANGE_LIMIT).await?;
-            Ok(Media { bytes, start, total })
+            let part =
+                Part::of(&response).filter(|it| it.answers(range.unwrap_or(ByteRange::START)));
+            let part = part.ok_or(FetchError::unusable("206 with another part"))?;
+            if range.is_none() && part.total > RANGE_LIMIT {
+                return Err(FetchError::TooLong { total: part.total });
+            }
+            if range.is_none() && !part.is_whole() {
+                return Err(FetchError::unusable("206 with a part of what would fit"));
+            }
+            let Part { start, length, total } = part;
+            // One byte more would belie the header.
+            let bytes = take(response, 0, length.saturating_add(1)).await?;
+            media(bytes, start, length, total)
         }
         // The range was ignored: the whole comes, and we cut our part out of it.
         StatusCode::OK => {
-            let total = response
-                .content_length()
-                .ok_or(FetchError::Unreachable { why: "200 without a length".to_owned() })?;
-            let (start, length) =
-                window(range, total).ok_or(FetchError::Unsatisfiable { total: Some(total) })?;
-            Ok(Media { bytes: take(response, start, length).await?, start, total })
+            let total =
+                response.content_length().ok_or(FetchError::unusable("200 without a length"))?;
+            let (start, length) = match range {
+                Some(range) => {
+                    window(range, total).ok_or(FetchError::Unsatisfiable { total: Some(total) })?
+                }
+                None if total > RANGE_LIMIT => return Err(FetchError::TooLong { total }),
+                None => (0, total),
+            };
+            media(take(response, start, length).await?, start, length, total)
         }
-        StatusCode::RANGE_NOT_SATISFIABLE => {
-            Err(FetchError::Unsatisfiable { total: stated.map(|(_, total)| total) })
-        }
+        StatusCode::RANGE_NOT_SATISFIABLE => match (range, unsatisfied(&response)) {
+            // An empty recording has no first byte.
+            (None, Some(0)) => media(Bytes::new(), 0, 0, 0),
+            (None, _) => Err(FetchError::unusable("416 for the beginning")),
+            (Some(_), total) => Err(FetchError::Unsatisfiable { total }),
+        },
         StatusCode::NOT_FOUND | StatusCode::GONE => Err(FetchError::NotFound),
         StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => Err(FetchError::Unauthorized),
         status => Err(FetchError::Unreachable { why: format!("HTTP {status}") }),
+    }
+}
+
+fn media(bytes: Bytes, start: u64, length: u64, total: u64) -> Result<Media, FetchError> {
+    if bytes.len() as u64 == length {
+        Ok(Media { bytes, start, total })
+    } else {
+        Err(FetchError::unusable("another length than the answer says"))
     }
 }
 

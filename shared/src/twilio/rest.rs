@@ -18,7 +18,7 @@ use super::created_call;
 
 /// How long a dial waits for Twilio's answer, all tries together. After that the outcome counts as
 /// unknown.
-const DIAL_TIMEOUT: Duration = Duration::from_secs(10);
+pub(crate) const DIAL_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Tries of a dial of which nothing can have come, and the pause before the second.
 const TRIES: u32 = 3;

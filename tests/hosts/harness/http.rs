@@ -45,8 +45,9 @@ impl Message {
         self.start.split(' ').nth(index).unwrap_or_default()
     }
 
-    /// Reads one message; `None` where the other side has closed.
-    fn read(from: &mut impl BufRead) -> io::Result<Option<Self>> {
+    /// Reads one message; `None` where the other side has closed. The answer to a `HEAD` has no body,
+    /// whatever its length.
+    fn read(from: &mut impl BufRead, is_head: bool) -> io::Result<Option<Self>> {
         let start = line(from)?;
         if start.is_empty() {
             return Ok(None);
@@ -58,6 +59,7 @@ impl Message {
             message.headers.push((name.to_owned(), value.trim().to_owned()));
         }
         match message.header("content-length") {
+            Some(_) if is_head => {}
             Some(length) => {
                 message.body = vec![0; length.parse().unwrap()];
                 from.read_exact(&mut message.body)?;
@@ -105,7 +107,7 @@ pub(crate) fn ask(
     stream.set_read_timeout(Some(PATIENCE))?;
     // No Host here: what the host puts there is part of each test.
     write(&mut stream, &format!("{target} HTTP/1.1"), headers, body)?;
-    let answer = Message::read(&mut BufReader::new(stream))?;
+    let answer = Message::read(&mut BufReader::new(stream), target.starts_with("HEAD "))?;
     answer.ok_or_else(|| io::ErrorKind::UnexpectedEof.into())
 }
 
@@ -150,7 +152,7 @@ fn converse(
 ) -> Option<()> {
     let mut requests = BufReader::new(stream.try_clone().ok()?);
     loop {
-        let request = Message::read(&mut requests).ok()??;
+        let request = Message::read(&mut requests, false).ok()??;
         seen.lock().unwrap().push(request.clone());
         let Answer { status, headers, body } = answer(&request);
         let headers: Vec<_> = headers.iter().map(|(name, value)| (*name, value.as_str())).collect();

@@ -5,10 +5,17 @@ use std::fs;
 use serde_json::{Value, json};
 
 use crate::harness::lambda::{Front, Lambda, RuntimeApi, encoded, forge, header, json_body};
-use crate::harness::webhook::answered;
+use crate::harness::webhook::{answered, form, sign};
 use crate::harness::world::{BEARER, THEIR_NUMBER, World};
 
-use super::scenario::{CALL_ID, VOICE, assert_connected, start};
+use super::scenario::{CALL_ID, RECORDING, STATUS, VOICE, assert_connected, start};
+
+/// What pages read.
+const READ: [(&str, &str); 3] = [
+    ("status", STATUS),
+    ("recording", RECORDING),
+    ("get-transcript", "/api/elevenlabs/get-transcript"),
+];
 
 /// The same signed webhook from each, in the shapes AWS documents; two parameters, which two of them
 /// take apart.
@@ -82,6 +89,42 @@ fn the_log_says_once_why_a_query_cannot_verify() {
     assert_eq!(logged(CALL_ID), 0);
     assert_eq!(logged(&format!("z=a+b&{CALL_ID}")), 1);
     assert_eq!(logged("a=1&c=1&b=1&e=1&d=1"), 1);
+}
+
+pub(super) fn a_query_that_no_uri_can_hold_is_never_taken_for_none<L: Lambda>() {
+    for front in [Front::HttpApi, Front::FunctionUrl] {
+        let world = World::new();
+        let Some(mut status) = start::<L>(&world, "status", front) else { return };
+        for query in ["callSid=a b", "callId=\u{1}", "#callSid=CA1", "x=%20&y=\n"] {
+            let answer = status.invoke(&front.get(STATUS, query, BEARER));
+            let told = (&answer["statusCode"], &json_body(&answer)["reason"]);
+            assert_eq!(told, (&json!(400), &json!("invalid_parameter")), "{query:?} {answer}");
+        }
+        // Signed for the address without any query.
+        let signature = sign(&format!("{}{STATUS}", front.app_url()), &answered());
+        let body = form(&answered());
+        let answer = status.invoke(&front.signed(STATUS, "a b", &signature, body.as_bytes()));
+        let told = (&answer["statusCode"], &json_body(&answer)["reason"]);
+        assert_eq!(told, (&json!(403), &json!("invalid_signature")), "{answer}");
+    }
+}
+
+pub(super) fn head_is_answered_like_get_without_the_body<L: Lambda>() {
+    for front in [Front::HttpApi, Front::LoadBalancer, Front::RestApi] {
+        let world = World::new();
+        for (name, path) in READ {
+            let Some(mut function) = start::<L>(&world, name, front) else { return };
+            for query in ["", "callSid=CA0123456789abcdef0123456789abcdef", "callId=x"] {
+                let get = function.invoke(&front.get(path, query, BEARER));
+                let head = function.invoke(&front.head(path, query, BEARER));
+                assert_eq!(head["statusCode"], get["statusCode"], "{front:?} {path}?{query}");
+                assert_eq!(head["body"].as_str().unwrap_or_default(), "", "{path}?{query} {head}");
+                let length = get["body"].as_str().unwrap().len().to_string();
+                assert_eq!(header(&head, "content-length"), Some(&*length), "{path}?{query}");
+                assert_eq!(header(&head, "content-type"), header(&get, "content-type"));
+            }
+        }
+    }
 }
 
 pub(super) fn a_stage_in_the_path_or_in_the_address_does_not_matter<L: Lambda>() {

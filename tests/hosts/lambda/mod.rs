@@ -24,6 +24,8 @@ mod front_ends {
         every_recorded_event_is_answered_with_the_agents_twiml
         repeated_and_encoded_query_keys_verify
         a_query_whose_spelling_is_lost_is_refused
+        a_query_that_no_uri_can_hold_is_never_taken_for_none
+        head_is_answered_like_get_without_the_body
         a_stage_in_the_path_or_in_the_address_does_not_matter
         bodies_arrive_encoded_or_plain
         a_body_of_64_kib_reaches_the_endpoint_and_one_byte_more_does_not

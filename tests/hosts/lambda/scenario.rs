@@ -9,8 +9,8 @@ use crate::harness::webhook::{answered, recorded};
 use crate::harness::world::{BEARER, CALL_SID, World, audio};
 
 pub(super) const VOICE: &str = "/api/twilio/voice";
-const STATUS: &str = "/api/twilio/status";
-const RECORDING: &str = "/api/twilio/recording";
+pub(super) const STATUS: &str = "/api/twilio/status";
+pub(super) const RECORDING: &str = "/api/twilio/recording";
 pub(super) const CALL_ID: &str = "callId=00112233445566778899aabbccddeeff";
 
 pub(super) fn start<L: Lambda>(world: &World, name: &str, front: Front) -> Option<L> {

@@ -2,6 +2,8 @@
 //! the host layer thinks is asking. Nothing shipped can be made to panic, so the proof that panics
 //! are answered, on each host and in each builder's release profile, needs functions of its own.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use http::{HeaderValue, Request, Response};
 use shared::endpoint::{App, ClientAddress, Endpoint};
@@ -20,6 +22,7 @@ pub struct Mined<E>(pub E);
 impl<E: Endpoint> Endpoint for Mined<E> {
     const NAME: &'static str = E::NAME;
     const PATH: &'static str = E::PATH;
+    const LONGEST: Duration = E::LONGEST;
 
     #[allow(clippy::panic, reason = "what this crate is for")]
     async fn answer(self, app: &App, request: Request<Bytes>) -> Response<Bytes> {

@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use tokio::time::timeout;
 use tracing::warn;
 
 use crate::call::{CallId, Intent, Timestamp};
@@ -10,7 +11,7 @@ use crate::endpoint::App;
 use crate::endpoint::callers::over;
 use crate::endpoint::refusal::{Reason, Refusal};
 use crate::store::keys::claim;
-use crate::store::{KeyClaim, KeyState, Nonce, StoreError, Taken, Window, timely};
+use crate::store::{BUDGET, KeyClaim, KeyState, Nonce, StoreError, Taken, Window, timely};
 
 use super::idempotency::digest_of;
 
@@ -19,6 +20,9 @@ const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// How long after the last moment it can last a call still holds its slot, should no callback free it.
 const LEASE_MARGIN: Duration = Duration::from_secs(60);
+
+/// How long giving all places back may take, where the store hangs.
+pub(super) const GIVING_BACK: Duration = BUDGET.saturating_mul(3);
 
 /// The places that one dial takes, in this order: those that are most often missing come first, so that
 /// a refusal gives little back.
@@ -177,12 +181,22 @@ impl<'a> Admission<'a> {
     /// Nothing was dialled and nothing will be: every place goes back. What cannot be given back ends
     /// by itself, but the key, which then stays unknown: no second dial.
     pub(super) async fn give_back(&mut self) {
-        let mut failed = Vec::new();
-        while let Some(place) = self.taken.pop() {
-            failed.extend(self.give(place).await.err());
+        let call_id = self.intent.call_id.clone();
+        if timeout(GIVING_BACK, self.give_all_back()).await.is_err() {
+            warn!(service = "store", error = "timeout", callId = %call_id, "the places of a dial were not given back");
         }
-        if let Some(key) = self.key.take() {
-            failed.extend(timely(self.app.store.release_key(&key)).await.err());
+    }
+
+    /// One after the other, and each forgotten when it is done: this may be cut off.
+    async fn give_all_back(&mut self) {
+        let mut failed = Vec::new();
+        while let Some(place) = self.taken.last().copied() {
+            failed.extend(self.give(place).await.err());
+            self.taken.pop();
+        }
+        if let Some(key) = &self.key {
+            failed.extend(timely(self.app.store.release_key(key)).await.err());
+            self.key = None;
         }
         for error in failed {
             warn!(service = "store", %error, callId = %self.intent.call_id, "a place of a dial was not given back");

@@ -30,9 +30,10 @@ const CERTAINTY: Duration = Duration::from_secs(60);
 const LOOKS: Window = Window { limit: 1, length: Duration::from_secs(45), spacing: Duration::ZERO };
 
 /// All of a look, so that the reader has an answer within the host's limit.
-const BUDGET: Duration = Duration::from_secs(8);
+pub(super) const LOOK_BUDGET: Duration = Duration::from_secs(8);
 
-/// How many calls of a list are looked up for one reader, and how long that may take.
+/// How many calls of a list are looked up for one reader, and how long that may take: less than one
+/// look.
 const LISTED: usize = 3;
 const LIST_BUDGET: Duration = Duration::from_secs(6);
 
@@ -58,7 +59,7 @@ pub(in crate::endpoint) async fn reconciled(app: &App, mut record: Record) -> Re
         return record;
     }
     let look = match &app.settings.twilio {
-        Some(account) => timeout(BUDGET, look(app, account, &record, &call_sid, now)).await,
+        Some(account) => timeout(LOOK_BUDGET, look(app, account, &record, &call_sid, now)).await,
         None => Ok(Look::Unknown),
     };
     match look {

@@ -7,7 +7,7 @@ use http::uri::PathAndQuery;
 use http::{HeaderMap, Request, Uri, header};
 use lambda_http::request::LambdaRequest;
 
-use crate::endpoint::{ClientAddress, Endpoint};
+use crate::endpoint::{ClientAddress, Endpoint, UnreadableQuery};
 use crate::host::client;
 
 use super::query::{Parts, Query};
@@ -87,7 +87,13 @@ impl Front {
                 Some(parts.text())
             }
         };
-        *request.uri_mut() = uri(E::PATH, query.as_deref());
+        match uri(E::PATH, query.as_deref()) {
+            Some(uri) => *request.uri_mut() = uri,
+            None => {
+                *request.uri_mut() = Uri::from_static(E::PATH);
+                request.extensions_mut().insert(UnreadableQuery);
+            }
+        }
         if let Some(client) = self.client {
             request.extensions_mut().insert(client);
         }
@@ -110,11 +116,11 @@ fn forget_origin(headers: &mut HeaderMap) {
     headers.remove("x-forwarded-proto");
 }
 
-/// A query that no URI can hold is none: whatever it was, Twilio did not sign it.
-fn uri(path: &'static str, query: Option<&str>) -> Uri {
-    let full = query.map(|query| Bytes::from(format!("{path}?{query}")));
-    let full = full.and_then(|full| PathAndQuery::from_maybe_shared(full).ok());
-    full.unwrap_or_else(|| PathAndQuery::from_static(path)).into()
+/// None for a query that no URI can hold whole: a `#` would end it, and the rest would not be missed.
+fn uri(path: &'static str, query: Option<&str>) -> Option<Uri> {
+    let Some(query) = query else { return Some(Uri::from_static(path)) };
+    let full = PathAndQuery::from_maybe_shared(Bytes::from(format!("{path}?{query}"))).ok()?;
+    (full.query() == Some(query)).then(|| full.into())
 }
 
 #[cfg(test)]
@@ -134,8 +140,10 @@ mod tests {
     #[test]
     fn the_endpoint_sees_its_own_path_whatever_the_query() {
         let path = "/api/twilio/voice";
-        assert_eq!(uri(path, None), path);
-        assert_eq!(uri(path, Some("b=%20&a=+")), "/api/twilio/voice?b=%20&a=+");
-        assert_eq!(uri(path, Some("a=\u{0} b")), path);
+        assert_eq!(uri(path, None).unwrap(), path);
+        assert_eq!(uri(path, Some("b=%20&a=+")).unwrap(), "/api/twilio/voice?b=%20&a=+");
+        for query in ["a=\u{0} b", "a b", "#a=b", "a=b#c"] {
+            assert_eq!(uri(path, Some(query)), None, "{query:?}");
+        }
     }
 }

@@ -2,7 +2,7 @@
 
 use reqwest::Response;
 
-/// The most one answer carries: 4 MiB, which fits both hosts even as base64 (`hosting.md` 6.4, 7.3).
+/// The most one answer carries: 4 MiB, which fits both hosts even as base64.
 pub const RANGE_LIMIT: u64 = 4 * 1024 * 1024;
 
 /// What a reader asks for.
@@ -63,19 +63,47 @@ pub(super) fn window(range: ByteRange, total: u64) -> Option<(u64, u64)> {
     (start < total).then(|| (start, length.min(total - start)))
 }
 
-/// First byte and total of `Content-Range: bytes 0-1/2`; a 416 has `bytes */2`.
-pub(super) fn content_range(response: &Response) -> Option<(u64, u64)> {
-    let header = response.headers().get("content-range")?.to_str().ok()?;
-    parse_content_range(header)
+/// What a 206 says that it brings: bytes of a whole, at least one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Part {
+    pub(super) start: u64,
+    pub(super) length: u64,
+    pub(super) total: u64,
 }
 
-fn parse_content_range(header: &str) -> Option<(u64, u64)> {
-    let (range, total) = header.strip_prefix("bytes ")?.split_once('/')?;
-    let start = match range.split_once('-') {
-        Some((start, _)) => start.trim().parse().ok()?,
-        None => 0,
-    };
-    Some((start, total.trim().parse().ok()?))
+impl Part {
+    /// `Content-Range: bytes 0-1/2`. None where that is no part of a whole of known size.
+    fn parse(header: &str) -> Option<Self> {
+        let (range, total) = header.strip_prefix("bytes ")?.split_once('/')?;
+        let (start, last) = range.split_once('-')?;
+        let number = |text: &str| text.trim().parse::<u64>().ok();
+        let (start, last, total) = (number(start)?, number(last)?, number(total)?);
+        (last < total).then_some(())?;
+        Some(Self { start, length: last.checked_sub(start)? + 1, total })
+    }
+
+    pub(super) fn of(response: &Response) -> Option<Self> {
+        Self::parse(header(response)?)
+    }
+
+    /// Whether it is an answer to `range`: its beginning, and no more than was asked for.
+    pub(super) fn answers(self, range: ByteRange) -> bool {
+        window(range, self.total)
+            .is_some_and(|(start, length)| self.start == start && self.length <= length)
+    }
+
+    pub(super) fn is_whole(self) -> bool {
+        self.length == self.total
+    }
+}
+
+/// The size of the whole in a 416: `Content-Range: bytes */2`.
+pub(super) fn unsatisfied(response: &Response) -> Option<u64> {
+    header(response)?.strip_prefix("bytes */")?.trim().parse().ok()
+}
+
+fn header(response: &Response) -> Option<&str> {
+    response.headers().get("content-range")?.to_str().ok()
 }
 
 #[cfg(test)]
@@ -116,10 +144,17 @@ mod tests {
     }
 
     #[test]
-    fn content_range_is_read_from_206_and_416() {
-        assert_eq!(parse_content_range("bytes 5-9/100"), Some((5, 100)));
-        assert_eq!(parse_content_range("bytes */100"), Some((0, 100)));
-        assert_eq!(parse_content_range("bytes 5-9/*"), None);
+    fn a_content_range_is_a_part_of_a_whole_or_nothing() {
+        let part = Part { start: 5, length: 5, total: 100 };
+        assert_eq!(Part::parse("bytes 5-9/100"), Some(part));
+        let last = u64::MAX - 1;
+        let part = Part { start: last, length: 1, total: u64::MAX };
+        assert_eq!(Part::parse(&format!("bytes {last}-{last}/{}", u64::MAX)), Some(part));
+        for header in
+            ["", "bytes */100", "bytes 5-9/*", "bytes 9-5/100", "bytes 0-100/100", "bytes -5/9"]
+        {
+            assert_eq!(Part::parse(header), None, "{header}");
+        }
     }
 
     proptest! {
@@ -131,6 +166,14 @@ mod tests {
                 prop_assert!(start.checked_add(length).is_some_and(|end| end <= total));
             }
             prop_assert!(range.header().starts_with("bytes="));
+        }
+
+        #[test]
+        fn a_part_never_leaves_its_whole(first: u64, last: u64, total: u64, range in "bytes=[0-9]{0,20}-[0-9]{0,20}") {
+            let Some(part) = Part::parse(&format!("bytes {first}-{last}/{total}")) else { return Ok(()) };
+            prop_assert!(part.start + (part.length - 1) < part.total);
+            let Some(range) = ByteRange::parse(&range) else { return Ok(()) };
+            prop_assert!(!part.answers(range) || part.length <= RANGE_LIMIT);
         }
     }
 }

@@ -55,6 +55,11 @@ impl Front {
         self.event("GET", path, query, &[("authorization", authorization)], None)
     }
 
+    /// A client asks what [`Self::get`] would bring.
+    pub(crate) fn head(self, path: &str, query: &str, authorization: &str) -> Value {
+        self.event("HEAD", path, query, &[("authorization", authorization)], None)
+    }
+
     /// The page sends.
     pub(crate) fn post(self, path: &str, authorization: &str, body: &Value) -> Value {
         let headers = [("authorization", authorization), ("content-type", "application/json")];

@@ -89,9 +89,9 @@ async fn a_wrong_method_is_405_and_says_what_is_allowed() {
         ("make-call", "PUT", "POST, OPTIONS"),
         ("voice", "GET", "POST"),
         ("voice", "OPTIONS", "POST"),
-        ("status", "DELETE", "GET, POST, OPTIONS"),
-        ("recording", "PATCH", "GET, POST, OPTIONS"),
-        ("recording", "BREW", "GET, POST, OPTIONS"),
+        ("status", "DELETE", "GET, HEAD, POST, OPTIONS"),
+        ("recording", "PATCH", "GET, HEAD, POST, OPTIONS"),
+        ("recording", "BREW", "GET, HEAD, POST, OPTIONS"),
     ];
     for (endpoint, method, allow) in cases {
         let method = reqwest::Method::from_bytes(method.as_bytes()).unwrap();

@@ -1,13 +1,16 @@
 //! How a dial can end, and that none of the ends dials twice.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use serde_json::{Value, json};
-use shared::endpoint::{MakeCall, Status};
+use shared::call::DIAL_BUDGET;
+use shared::endpoint::{Endpoint as _, MakeCall, Status};
 use shared::store::Absent;
 use simulators::CreateFault;
 
 use crate::bench::{ANSWERS, Bench, ask, dial_request};
+use crate::stores::HangsAfterTheDial;
 
 /// Twilio's answer, our status, our reason, and the call's status afterwards.
 async fn outcome(create: CreateFault) -> (u16, Value, Value) {
@@ -125,6 +128,28 @@ async fn a_store_that_hangs_keeps_nobody_waiting_and_nothing_is_dialled() {
     let (status, body, _) = ask(MakeCall, &app, request).await;
     assert_eq!((status, &body["reason"]), (503, &json!("store_unavailable")));
     assert_eq!(bench.twilio.calls_attempted(), 0);
+}
+
+/// Twilio's refusal is known and the store hangs, before any of the dial's places is given back.
+#[tokio::test(start_paused = true)]
+async fn giving_everything_back_takes_no_longer_than_the_host_waits() {
+    // How much of its time the dial did not use here, because everything was quick up to then.
+    let unused = Duration::from_secs(5);
+    for (create, unused) in
+        [(CreateFault::Reject(21219), DIAL_BUDGET), (CreateFault::Never, unused)]
+    {
+        let bench = Bench::new().await;
+        bench.create_answers(create);
+        let store = HangsAfterTheDial::before(bench.app.store.clone(), bench.twilio.clone());
+        let app = bench.function(&[], Some(store));
+        let mut request = dial_request(&bench.base, &json!({ "to": ANSWERS }));
+        request.headers_mut().insert("idempotency-key", "a".parse().unwrap());
+        let began = tokio::time::Instant::now();
+        let (status, body, _) = ask(MakeCall, &app, request).await;
+        let took = began.elapsed();
+        assert_eq!(status, 502, "{body}");
+        assert!(took + unused <= MakeCall::LONGEST, "{took:?}");
+    }
 }
 
 #[tokio::test]

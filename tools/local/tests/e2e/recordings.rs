@@ -3,9 +3,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
 use http::{HeaderMap, Request};
 use serde_json::{Value, json};
 use shared::endpoint::{App, Recording};
+use shared::net::{Carried, Http, Wire};
 use simulators::{DeliveryKind, RecordingFault, recording_sid};
 
 use crate::bench::{ANSWERS, Bench, ask, call_sid};
@@ -67,7 +69,13 @@ async fn a_long_recording_comes_in_parts_of_at_most_four_mebibytes() {
     let bench = Bench::new().await;
     let sid = recorded(&bench, "+12125550108").await;
     let query = format!("callSid={sid}&format=wav");
-    let (status, headers, first) = play(&bench, &query, None).await;
+    // Never a part that looks whole.
+    for range in [None, Some("bytes=0-1,5-6"), Some("pages=1-2")] {
+        let (status, headers, body) = play(&bench, &query, range).await;
+        assert_eq!((status, reason(&body)), refused(400, "range_required"), "{range:?}");
+        assert!(!headers.contains_key("content-range"), "{range:?}");
+    }
+    let (status, headers, first) = play(&bench, &query, Some("bytes=0-")).await;
     assert_eq!((status, first.len()), (206, LIMIT));
     let total: usize =
         headers["content-range"].to_str().unwrap().rsplit('/').next().unwrap().parse().unwrap();
@@ -79,6 +87,81 @@ async fn a_long_recording_comes_in_parts_of_at_most_four_mebibytes() {
         whole.extend(part);
     }
     assert_eq!(whole.len(), total);
+}
+
+/// Twilio's answer to whatever is asked: a status, a `Content-Range`, and as many bytes.
+struct Says(u16, &'static str, usize);
+
+impl Wire for Says {
+    fn carry(&self, _: reqwest::Request) -> Carried<'_> {
+        let response = http::Response::builder().status(self.0);
+        let response = response.header("content-range", self.1).body(vec![0; self.2]).unwrap();
+        Box::pin(async { Ok(response.into()) })
+    }
+}
+
+/// What a reader of a good recording gets when Twilio says that.
+async fn told(
+    bench: &Bench,
+    sid: &str,
+    range: Option<&str>,
+    says: Says,
+) -> (u16, HeaderMap, Bytes) {
+    let mut app = Arc::into_inner(bench.function(&[], None)).unwrap();
+    app.http = Http::over(bench.http.clone(), Arc::new(says));
+    let mut request = Request::get(format!("/api/twilio/recording?callSid={sid}"));
+    if let Some(range) = range {
+        request = request.header("range", range);
+    }
+    let request = request.header("sec-fetch-site", "same-origin").body("").unwrap();
+    let (status, _, response) = ask(Recording, &Arc::new(app), request).await;
+    (status, response.headers().clone(), response.into_body())
+}
+
+#[tokio::test]
+async fn a_content_range_that_does_not_fit_is_never_passed_on() {
+    let bench = Bench::new().await;
+    let sid = recorded(&bench, ANSWERS).await;
+    let lies = [
+        (206, "bytes 18446744073709551615-18446744073709551615/18446744073709551615", 10),
+        (206, "bytes 18446744073709551610-18446744073709551612/18446744073709551615", 3),
+        // Another part than the one that was asked for, one that ends before it begins, or after the
+        // whole, or has other bytes than it says.
+        (206, "bytes 5-14/100", 10),
+        (206, "bytes 9-0/100", 10),
+        (206, "bytes 0-99/50", 100),
+        (206, "bytes 0-99/100", 10),
+        (206, "bytes 0-9/100", 100),
+        (206, "bytes 0-9/*", 10),
+        (206, "bytes */10", 10),
+        (206, "", 10),
+    ];
+    for (status, stated, length) in lies {
+        for range in [None, Some("bytes=0-"), Some("bytes=0-99")] {
+            let (found, _, body) = told(&bench, &sid, range, Says(status, stated, length)).await;
+            let found = (found, reason(&body));
+            assert_eq!(found, refused(502, "twilio_unreachable"), "{stated} for {range:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_short_part_is_told_as_the_part_it_is_and_never_as_the_whole() {
+    let bench = Bench::new().await;
+    let sid = recorded(&bench, ANSWERS).await;
+    let short = || Says(206, "bytes 0-9/100", 10);
+    let (status, headers, body) = told(&bench, &sid, Some("bytes=0-"), short()).await;
+    assert_eq!((status, body.len()), (206, 10));
+    assert_eq!(headers["content-range"], "bytes 0-9/100");
+    let (status, _, body) = told(&bench, &sid, None, short()).await;
+    assert_eq!((status, reason(&body)), refused(502, "twilio_unreachable"));
+    let (status, headers, body) = told(&bench, &sid, None, Says(206, "bytes 0-99/100", 100)).await;
+    assert_eq!((status, body.len()), (200, 100));
+    assert!(!headers.contains_key("content-range"));
+    // An empty one has no first byte to ask for.
+    let (status, _, body) = told(&bench, &sid, None, Says(416, "bytes */0", 0)).await;
+    assert_eq!((status, body.len()), (200, 0));
+    assert_eq!(told(&bench, &sid, Some("bytes=0-"), Says(416, "bytes */0", 0)).await.0, 416);
 }
 
 #[tokio::test]

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
 
 use shared::store::{Absent, Store, StoreError, StoreFuture};
+use simulators::Simulators;
 use stores::{Interpose, Interposed};
 
 /// Takes every request and never answers.
@@ -22,6 +23,25 @@ impl Interpose for Hanging {
 /// A store that hangs.
 pub(crate) fn hanging() -> Arc<dyn Store> {
     Arc::new(Interposed::new(Arc::new(Absent(String::new())), Hanging))
+}
+
+/// Works until Twilio is asked to dial, and then hangs.
+pub(crate) struct HangsAfterTheDial(Simulators);
+
+impl HangsAfterTheDial {
+    pub(crate) fn before(inner: Arc<dyn Store>, twilio: Simulators) -> Arc<dyn Store> {
+        Arc::new(Interposed::new(inner, Self(twilio)))
+    }
+}
+
+impl Interpose for HangsAfterTheDial {
+    fn around<'a, T: Send + 'a>(
+        &'a self,
+        _: &'static str,
+        inner: StoreFuture<'a, T>,
+    ) -> StoreFuture<'a, T> {
+        if self.0.calls_attempted() > 0 { Box::pin(std::future::pending()) } else { inner }
+    }
 }
 
 /// Fails the operations it is told to.
