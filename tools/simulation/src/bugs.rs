@@ -1,4 +1,4 @@
-//! Seven bugs that a store like this invites, each one as somebody might write it in good faith. None
+//! The bugs that a store like this invites, each one as somebody might write it in good faith. None
 //! of this is in the shipped crates: a wrapper does it, at the port.
 
 use std::collections::BTreeMap;
@@ -6,84 +6,85 @@ use std::fmt;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use shared::call::{CallId, CallRef, CallSid, Fact, Intent, Observation, Timestamp};
+use shared::call::{CallId, CallRef, CallSid, Fact, Intent, Observation, StatusEvent, Timestamp};
 use shared::store::{
     Answers, Calls, Claim, Dials, KeyClaim, KeyRow, Keys, Limits, Lookup, Nonce, Observations,
     Observed, Record, StoreFuture, Taken, Window,
 };
 use tokio::time::{Instant, sleep};
 
+use crate::budgets::Budget;
 use crate::judged::Judged as _;
 use crate::model::Model;
 use crate::world::lock;
 
-/// One way to get it wrong.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Bug {
+macro_rules! bugs {
+    ($($(#[doc = $what:literal])+ $bug:ident = $name:literal breaks $promise:literal;)*) => {
+        /// One way to get it wrong.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub enum Bug {
+            $($(#[doc = $what])+ $bug,)*
+        }
+
+        impl Bug {
+            /// All of them.
+            pub const ALL: &[Self] = &[$(Self::$bug),*];
+
+            /// The word for the command line.
+            #[must_use]
+            pub fn name(self) -> &'static str {
+                match self { $(Self::$bug => $name,)* }
+            }
+
+            /// What is said of the promise that it breaks.
+            #[must_use]
+            pub fn breaks(self) -> &'static str {
+                match self { $(Self::$bug => $promise,)* }
+            }
+        }
+    };
+}
+
+bugs! {
     /// The key is looked at before the dial and claimed after it.
-    ClaimAfterDial,
+    ClaimAfterDial = "claim-after-dial" breaks "dialled twice";
     /// A dial whose outcome is not known gives its key back.
-    ReleaseAfterAmbiguous,
+    ReleaseAfterAmbiguous = "release-after-ambiguous" breaks "dialled twice";
     /// Whether a write ended the call is read after the write.
-    TransitionFromRead,
+    TransitionFromRead = "transition-from-read" breaks "told of the end";
     /// A slot is held until somebody frees it.
-    LeaseWithoutExpiry,
+    LeaseWithoutExpiry = "lease-without-expiry" breaks "slots were free";
     /// Whoever claims a call while the first takes long becomes the first too.
-    SecondRegistration,
+    SecondRegistration = "second-registration" breaks "second conversation";
     /// The daily counter is read, and then written.
-    ReadThenWrite,
+    ReadThenWrite = "read-then-write" breaks "dials in one day";
     /// The end of another leg under a call's id frees the call's slot.
-    FreedByAnotherLeg,
+    FreedByAnotherLeg = "freed-by-another-leg" breaks "calls at once";
+    /// The end of another leg ends the call whose id it names.
+    EndedByAnotherLeg = "ended-by-another-leg" breaks "another leg changed its parent";
     /// What a dial took of the day stays taken, whatever came of it.
-    DayKept,
+    DayKept = "day-kept" breaks "the day:";
+    /// The same of its client's hour.
+    HourKept = "hour-kept" breaks "the hour of client";
+    /// The same of its number's day.
+    NumberKept = "number-kept" breaks "the number's day of";
+    /// The end of an anonymous call does not give its place back.
+    AnonymousCallKept = "anonymous-call-kept" breaks "anonymous calls:";
+    /// Anonymous callers' dials are not counted as theirs.
+    AnonymousDayUncounted = "anonymous-day-uncounted" breaks "the anonymous day:";
+    /// A dial whose outcome is not known gives its slot back.
+    UnknownFreed = "unknown-freed" breaks "the slots:";
+    /// A repetition is judged as a new dial before its key is looked at.
+    KeyAfterTheSettings = "key-after-the-settings" breaks "is not its row's";
+    /// A callback is taken for Twilio's answer to the dial.
+    SequenceLost = "sequence-lost" breaks "changed its answer";
 }
 
 impl Bug {
-    /// All of them.
-    pub const ALL: [Self; 8] = [
-        Self::ClaimAfterDial,
-        Self::ReleaseAfterAmbiguous,
-        Self::TransitionFromRead,
-        Self::LeaseWithoutExpiry,
-        Self::SecondRegistration,
-        Self::ReadThenWrite,
-        Self::FreedByAnotherLeg,
-        Self::DayKept,
-    ];
-
-    /// The word for the command line.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::ClaimAfterDial => "claim-after-dial",
-            Self::ReleaseAfterAmbiguous => "release-after-ambiguous",
-            Self::TransitionFromRead => "transition-from-read",
-            Self::LeaseWithoutExpiry => "lease-without-expiry",
-            Self::SecondRegistration => "second-registration",
-            Self::ReadThenWrite => "read-then-write",
-            Self::FreedByAnotherLeg => "freed-by-another-leg",
-            Self::DayKept => "day-kept",
-        }
-    }
-
-    /// What is said of the promise that it breaks.
-    #[must_use]
-    pub fn breaks(self) -> &'static str {
-        match self {
-            Self::ClaimAfterDial | Self::ReleaseAfterAmbiguous => "dialled twice",
-            Self::TransitionFromRead => "told of the end",
-            Self::LeaseWithoutExpiry => "slots were free",
-            Self::SecondRegistration => "second conversation",
-            Self::ReadThenWrite => "in one day",
-            Self::FreedByAnotherLeg => "calls at once",
-            Self::DayKept => "the day counts",
-        }
-    }
-
     /// The bug of that name.
     #[must_use]
     pub fn parse(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|bug| bug.name() == name)
+        Self::ALL.iter().copied().find(|bug| bug.name() == name)
     }
 }
 
@@ -118,6 +119,19 @@ impl Bugged {
 
     fn has(&self, bug: Bug) -> bool {
         self.bug == Some(bug)
+    }
+
+    /// An observation as it is written down.
+    fn misunderstood(&self, seen: &Observation) -> Observation {
+        let mut seen = seen.clone();
+        match &mut seen.fact {
+            Fact::ChildLeg { status, .. } if self.has(Bug::EndedByAnotherLeg) => {
+                seen.fact = Fact::Status(StatusEvent::of(status.clone()));
+            }
+            Fact::Status(event) if self.has(Bug::SequenceLost) => event.sequence = None,
+            _ => {}
+        }
+        seen
     }
 
     /// The dial is over, so now the key is claimed.
@@ -159,12 +173,15 @@ impl Observations for Bugged {
     ) -> StoreFuture<'a, Observed> {
         Box::pin(async move {
             self.claim_late(call).await;
+            let seen = &self.misunderstood(seen);
             let observed = self.model.observe(call, seen, delivery, now).await?;
-            let is_over =
-                matches!(&seen.fact, Fact::ChildLeg { status, .. } if status.is_terminal());
-            if let (true, true, Some(call_id)) =
-                (self.has(Bug::FreedByAnotherLeg), is_over, call.call_id())
-            {
+            let frees = match &seen.fact {
+                Fact::ChildLeg { status, .. } => {
+                    self.has(Bug::FreedByAnotherLeg) && status.is_terminal()
+                }
+                fact => self.has(Bug::UnknownFreed) && *fact == Fact::DialUnknown,
+            };
+            if let (true, Some(call_id)) = (frees, call.call_id()) {
                 self.model.free_slot(call_id).await?;
             }
             if !self.has(Bug::TransitionFromRead) {
@@ -234,6 +251,9 @@ impl Keys for Bugged {
     }
 
     fn find_key<'a>(&'a self, key: &'a str, now: Timestamp) -> StoreFuture<'a, Option<KeyRow>> {
+        if self.has(Bug::KeyAfterTheSettings) {
+            return Box::pin(std::future::ready(Ok(None)));
+        }
         self.model.find_key(key, now)
     }
 
@@ -266,6 +286,14 @@ impl Limits for Bugged {
         window: Window,
         entry: &'a Nonce,
     ) -> StoreFuture<'a, ()> {
+        let bug = match Budget::of_window(name, window) {
+            Some(Budget::AnonymousCalls) => Bug::AnonymousCallKept,
+            Some(Budget::ClientsHour) => Bug::HourKept,
+            _ => Bug::NumberKept,
+        };
+        if self.has(bug) {
+            return Box::pin(std::future::ready(Ok(())));
+        }
         self.model.give_window_back(name, window, entry)
     }
 
@@ -292,6 +320,9 @@ impl Limits for Bugged {
         entry: &'a Nonce,
         now: Timestamp,
     ) -> StoreFuture<'a, Taken> {
+        if self.has(Bug::AnonymousDayUncounted) && Budget::of_day(name) == Budget::AnonymousDay {
+            return Box::pin(std::future::ready(Ok(Taken::Yes)));
+        }
         if !self.has(Bug::ReadThenWrite) {
             return self.model.take_day(name, limit, entry, now);
         }
@@ -312,7 +343,7 @@ impl Limits for Bugged {
         entry: &'a Nonce,
         now: Timestamp,
     ) -> StoreFuture<'a, ()> {
-        if self.has(Bug::DayKept) {
+        if self.has(Bug::DayKept) && Budget::of_day(name) == Budget::Day {
             return Box::pin(std::future::ready(Ok(())));
         }
         self.model.give_day_back(name, entry, now)

@@ -4,15 +4,17 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use shared::call::{CallId, CallRef, CallSid, Intent, Observation, Timestamp};
+use shared::call::{Call, CallId, CallRef, CallSid, Fact, Intent, Observation, Timestamp};
 use shared::store::{
     Answers, Calls, Claim, Dials, KeyClaim, KeyRow, Keys, Limits, Lookup, Nonce, Observations,
     Observed, Record, Store, StoreError, StoreFuture, Taken, Window,
 };
 use tokio::time::sleep;
 
+use crate::budgets::{Budget, Place};
 use crate::bugs::Bugged;
 use crate::ledger::{Invocation, current};
+use crate::twilio::is_another_leg;
 use crate::world::{World, lock};
 
 /// The store as an instance reaches it.
@@ -58,8 +60,28 @@ struct Waiting {
     world: Arc<World>,
     invocation: Option<Arc<Invocation>>,
     operation: &'static str,
-    call: Option<String>,
+    about: About,
     is_answered: bool,
+}
+
+/// What an operation is about, as far as the judge must know.
+#[derive(Clone)]
+enum About {
+    Nothing,
+    /// A `callId`.
+    Call(String),
+    /// The name of a budget and an entry in it.
+    Place((Budget, String), String),
+}
+
+/// Nobody knows whether the place is taken or free.
+fn trouble(world: &World, about: &About) {
+    if let About::Place(budget, entry) = about
+        && let Some(places) = lock(&world.ledger).places.get_mut(budget)
+        && let Some(place) = places.get_mut(entry)
+    {
+        place.is_troubled = true;
+    }
 }
 
 impl Drop for Waiting {
@@ -74,15 +96,10 @@ impl Drop for Waiting {
                 Invocation::set(&invocation.claim_failed);
             }
         }
-        if let Some(call) = self.call.take() {
-            let mut ledger = lock(&self.world.ledger);
-            let list = if self.operation == "observe" {
-                &mut ledger.unanswered
-            } else {
-                &mut ledger.unfreed
-            };
-            list.insert(call);
+        if let About::Call(call) = &self.about {
+            lock(&self.world.ledger).unanswered.insert(call.clone());
         }
+        trouble(&self.world, &self.about);
     }
 }
 
@@ -118,7 +135,7 @@ impl Remote {
     fn send<'a, T: Send + 'static>(
         &'a self,
         operation: &'static str,
-        call: Option<String>,
+        about: About,
         run: impl Fn() -> StoreFuture<'static, T> + Send + Sync + 'static,
     ) -> StoreFuture<'a, T> {
         Box::pin(async move {
@@ -129,12 +146,15 @@ impl Remote {
                 world: Arc::clone(&world),
                 invocation: invocation.clone(),
                 operation,
-                call,
+                about,
                 is_answered: false,
             };
             let fate = self.fate(operation);
-            if fate == Fate::Repeated {
-                lock(&world.ledger).repeated.extend(waiting.call.clone());
+            if let (Fate::Repeated, About::Call(call)) = (fate, &waiting.about) {
+                lock(&world.ledger).repeated.insert(call.clone());
+            }
+            if fate == Fate::LateCopy {
+                trouble(&world, &waiting.about);
             }
             if fate == Fate::LateCopy
                 && let Some(invocation) = &invocation
@@ -198,7 +218,7 @@ macro_rules! remote {
         ) -> StoreFuture<$life, $answer> {
             $(let $argument = remote!(@own $how $argument);)*
             let inner = Arc::clone(&self.inner);
-            self.send(stringify!($name), None, move || {
+            self.send(stringify!($name), About::Nothing, move || {
                 let inner = Arc::clone(&inner);
                 $(let $argument = $argument.clone();)*
                 Box::pin(async move { inner.$name($(remote!(@lend $how $argument)),*).await })
@@ -261,18 +281,32 @@ impl Remote {
         run: impl Fn() -> StoreFuture<'static, Observed> + Send + Sync + 'static,
     ) -> StoreFuture<'a, Observed> {
         let (world, named) = (Arc::clone(&self.world), call.clone());
-        let call_id = call.call_id().map(ToString::to_string);
-        let sent = self.send("observe", call_id, move || {
+        let about =
+            call.call_id().map_or(About::Nothing, |call_id| About::Call(call_id.to_string()));
+        let parent = match (&call, &seen.fact) {
+            (CallRef::Ours(call_id), Fact::ChildLeg { .. }) => {
+                Some(Lookup::CallId(call_id.clone()))
+            }
+            _ => None,
+        };
+        let sent = self.send("observe", about, move || {
             let (world, call, running) = (Arc::clone(&world), named.clone(), run());
+            let parent = parent.clone();
             Box::pin(async move {
+                let before = parent.as_ref().map(|parent| shown(&world, parent));
                 let observed = running.await;
+                if before != parent.as_ref().map(|parent| shown(&world, parent)) {
+                    world.violation(format!("{call:?}: another leg changed its parent"));
+                }
                 watch(&world, &call, observed.is_ok());
                 observed
             })
         });
+        let is_of_another_leg = current().is_some_and(|current| current.is_of_another_leg);
         Box::pin(async move {
             let observed = sent.await?;
             if observed.ended_the_call(seen)
+                && !is_of_another_leg
                 && let Some(call_id) = call.call_id()
             {
                 self.world.trace(|| format!("    {} ended the call", seen.key()));
@@ -285,12 +319,23 @@ impl Remote {
     }
 }
 
+/// All that a call shows but its story.
+fn shown(world: &World, call: &Lookup) -> Option<Call> {
+    let record = world.store.peek(call, world.now())?;
+    Some(Call { timeline: Vec::new(), ..record.fold() })
+}
+
 /// What has ended must never read as going on again; and once an observation that names both names was
 /// acknowledged, either name finds the same call.
 fn watch(world: &World, call: &CallRef, is_acknowledged: bool) {
     let (Some(call_id), true) = (call.call_id(), world.plan.retention_days > 1) else { return };
     let record = world.store.peek(&Lookup::CallId(call_id.clone()), world.now());
-    if let Some(call_sid) = call.call_sid().filter(|_| is_acknowledged) {
+    // Under another call's id a leg is a call of its own.
+    let is_other = |call_sid: &&CallSid| {
+        let named = record.as_ref().and_then(|record| record.call_sid.as_ref());
+        named.is_some_and(|named| named != *call_sid) && is_another_leg(call_sid)
+    };
+    if let Some(call_sid) = call.call_sid().filter(|sid| is_acknowledged && !is_other(sid)) {
         let by_sid = world.store.peek(&Lookup::CallSid(call_sid.clone()), world.now());
         if record.is_none() || by_sid != record {
             world.violation(format!("{call_sid}: the two names of one call show two"));
@@ -309,7 +354,7 @@ fn watch(world: &World, call: &CallRef, is_acknowledged: bool) {
 impl Calls for Remote {
     fn load<'a>(&'a self, by: &'a Lookup, now: Timestamp) -> StoreFuture<'a, Option<Record>> {
         let (world, by) = (Arc::clone(&self.world), by.clone());
-        self.send("load", None, move || {
+        self.send("load", About::Nothing, move || {
             let is_old = world.plan.is_stale && world.strikes(400);
             let writes = if is_old { world.throw(|dice| dice.between(1, 4)) } else { 0 };
             if is_old {
@@ -322,7 +367,7 @@ impl Calls for Remote {
 
     fn recent(&self, limit: u32, now: Timestamp) -> StoreFuture<'_, Vec<Record>> {
         let inner = Arc::clone(&self.inner);
-        self.send("recent", None, move || {
+        self.send("recent", About::Nothing, move || {
             let inner = Arc::clone(&inner);
             Box::pin(async move { inner.recent(limit, now).await })
         })
@@ -341,7 +386,7 @@ impl Answers for Remote {
     ) -> StoreFuture<'a, ()> {
         let (inner, world) = (Arc::clone(&self.inner), Arc::clone(&self.world));
         let given = Arc::new((call.clone(), twiml.to_owned(), seen.clone()));
-        self.send("answer", None, move || {
+        self.send("answer", About::Nothing, move || {
             let (inner, world) = (Arc::clone(&inner), Arc::clone(&world));
             let given = Arc::clone(&given);
             Box::pin(async move {
@@ -363,27 +408,114 @@ impl Keys for Remote {
     }
 }
 
+impl Remote {
+    /// Sends an operation on a place, and writes down that there may be one now.
+    fn placing<'a, T: Send + 'static>(
+        &'a self,
+        operation: &'static str,
+        budget: Option<Budget>,
+        (name, entry): (&str, &str),
+        run: impl Fn(Arc<dyn Store>) -> StoreFuture<'static, T> + Send + Sync + 'static,
+    ) -> StoreFuture<'a, T> {
+        let inner = Arc::clone(&self.inner);
+        let about = match (budget, current()) {
+            (Some(budget), Some(invocation)) => {
+                let key = (budget, name.to_owned());
+                if operation.starts_with("take") {
+                    let place = Place { invocation, is_troubled: false };
+                    let places = &mut lock(&self.world.ledger).places;
+                    places.entry(key.clone()).or_default().entry(entry.to_owned()).or_insert(place);
+                } else if invocation.is_of_another_leg {
+                    self.world
+                        .violation(format!("another leg's end gave a place of {budget} back"));
+                }
+                About::Place(key, entry.to_owned())
+            }
+            _ => About::Nothing,
+        };
+        self.send(operation, about, move || run(Arc::clone(&inner)))
+    }
+}
+
+/// Owns what an operation is given, and sends it.
+macro_rules! placing {
+    ($self:ident, $operation:literal, $budget:expr, $name:expr, $entry:expr,
+        |$inner:ident, $($owned:ident),*| $run:expr) => {{
+        let (name, entry) = ($name.to_string(), $entry.to_string());
+        $(let $owned = $owned.to_owned();)*
+        $self.placing($operation, $budget, (&name, &entry), move |$inner| {
+            $(let $owned = $owned.clone();)*
+            Box::pin(async move { $run.await })
+        })
+    }};
+}
+
 impl Limits for Remote {
-    fn free_slot<'a>(&'a self, call_id: &'a CallId) -> StoreFuture<'a, ()> {
-        let (inner, name, call_id) =
-            (Arc::clone(&self.inner), call_id.to_string(), call_id.clone());
-        self.send("free_slot", Some(name), move || {
-            let (inner, call_id) = (Arc::clone(&inner), call_id.clone());
-            Box::pin(async move { inner.free_slot(&call_id).await })
+    fn take_window<'a>(
+        &'a self,
+        name: &'a str,
+        window: Window,
+        entry: &'a Nonce,
+        now: Timestamp,
+    ) -> StoreFuture<'a, Taken> {
+        let budget = Budget::of_window(name, window);
+        placing!(self, "take_window", budget, name, entry.as_str(), |inner, name, entry| {
+            inner.take_window(&name, window, &entry, now)
         })
     }
 
-    remote! {
-        take_window<'a>(
-            lent name: str, kept window: Window, lent entry: Nonce, kept now: Timestamp
-        ) -> Taken;
-        give_window_back<'a>(lent name: str, kept window: Window, lent entry: Nonce) -> ();
-        take_slot<'a>(
-            lent call_id: CallId, kept limit: u32, kept lease_end: Timestamp, kept now: Timestamp
-        ) -> Taken;
-        take_day<'a>(
-            lent name: str, kept limit: u32, lent entry: Nonce, kept now: Timestamp
-        ) -> Taken;
-        give_day_back<'a>(lent name: str, lent entry: Nonce, kept now: Timestamp) -> ();
+    fn give_window_back<'a>(
+        &'a self,
+        name: &'a str,
+        window: Window,
+        entry: &'a Nonce,
+    ) -> StoreFuture<'a, ()> {
+        let budget = Budget::of_window(name, window);
+        placing!(self, "give_window_back", budget, name, entry.as_str(), |inner, name, entry| {
+            inner.give_window_back(&name, window, &entry)
+        })
+    }
+
+    fn take_slot<'a>(
+        &'a self,
+        call_id: &'a CallId,
+        limit: u32,
+        lease_end: Timestamp,
+        now: Timestamp,
+    ) -> StoreFuture<'a, Taken> {
+        placing!(self, "take_slot", Some(Budget::Slots), "", call_id, |inner, call_id| {
+            inner.take_slot(&call_id, limit, lease_end, now)
+        })
+    }
+
+    fn free_slot<'a>(&'a self, call_id: &'a CallId) -> StoreFuture<'a, ()> {
+        placing!(self, "free_slot", Some(Budget::Slots), "", call_id, |inner, call_id| {
+            inner.free_slot(&call_id)
+        })
+    }
+
+    fn take_day<'a>(
+        &'a self,
+        name: &'a str,
+        limit: u32,
+        entry: &'a Nonce,
+        now: Timestamp,
+    ) -> StoreFuture<'a, Taken> {
+        let budget = Some(Budget::of_day(name));
+        placing!(self, "take_day", budget, name, entry.as_str(), |inner, name, entry| {
+            inner.take_day(&name, limit, &entry, now)
+        })
+    }
+
+    fn give_day_back<'a>(
+        &'a self,
+        name: &'a str,
+        entry: &'a Nonce,
+        now: Timestamp,
+    ) -> StoreFuture<'a, ()> {
+        let budget = Some(Budget::of_day(name));
+        placing!(self, "give_day_back", budget, name, entry.as_str(), |inner, name, entry| {
+            inner.give_day_back(&name, &entry, now)
+        })
     }
 }

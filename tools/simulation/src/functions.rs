@@ -12,7 +12,7 @@ use tokio::task::AbortHandle;
 
 use crate::faults::Remote;
 use crate::ledger::{CURRENT, Invocation};
-use crate::plan::Plan;
+use crate::policy::Policy;
 use crate::wire::Network;
 use crate::world::{World, WrongClock, lock};
 
@@ -31,6 +31,7 @@ pub(crate) struct Functions {
     pub(crate) world: Arc<World>,
     store: Arc<Remote>,
     network: Mutex<Option<Arc<Network>>>,
+    policy: Mutex<Policy>,
     instances: Vec<Instance>,
 }
 
@@ -51,6 +52,7 @@ impl Functions {
             world: Arc::clone(world),
             store: Remote::new(world),
             network: Mutex::default(),
+            policy: Mutex::default(),
             instances: (0..world.plan.instances).map(instance).collect(),
         });
         *lock(&functions.network) = Some(Network::new(&functions));
@@ -81,7 +83,8 @@ impl Functions {
         let mut app = lock(&instance.app);
         if app.is_none() {
             let network = lock(&self.network).clone()?;
-            let settings = Settings::parse(&|name: &str| variable(&self.world.plan, name));
+            let policy = self.policy();
+            let settings = Settings::parse(&|name: &str| policy.variable(&self.world.plan, name));
             let store = Arc::clone(&self.store);
             let world = Arc::clone(&self.world);
             let http = Http::over(client(), network);
@@ -135,6 +138,21 @@ impl Functions {
         instance.clock.step();
     }
 
+    /// What the settings say now.
+    pub(crate) fn policy(&self) -> Policy {
+        *lock(&self.policy)
+    }
+
+    /// The functions are deployed with other settings. What they are doing they do to its end.
+    pub(crate) fn deploy(&self, policy: Policy) {
+        self.world.trace(|| format!("the settings change: {policy:?}"));
+        self.world.count("settings changed");
+        *lock(&self.policy) = policy;
+        for instance in &self.instances {
+            *lock(&instance.app) = None;
+        }
+    }
+
     /// Somebody sets the clock of an instance.
     pub(crate) fn step_clock(&self, number: usize) {
         if self.world.plan.skew > 0 {
@@ -149,27 +167,6 @@ fn client() -> reqwest::Client {
     static CLIENT: OnceLock<reqwest::Client> = OnceLock::new();
     #[expect(clippy::expect_used, reason = "without it there is nothing to simulate")]
     CLIENT.get_or_init(|| shared::net::client().expect("no HTTP client")).clone()
-}
-
-fn variable(plan: &Plan, name: &str) -> Option<String> {
-    Some(match name {
-        "TWILIO_ACCOUNT_SID" => ACCOUNT.to_owned(),
-        "TWILIO_AUTH_TOKEN" => AUTH_TOKEN.to_owned(),
-        "TWILIO_PHONE_NUMBER" => OUR_NUMBER.to_owned(),
-        "ELEVENLABS_AGENT_ID" => "agent_simulated".to_owned(),
-        "ELEVENLABS_API_KEY" => "key-of-the-simulation".to_owned(),
-        "NEXT_PUBLIC_APP_URL" => APP_URL.to_owned(),
-        // Never opened: the model stands in its place.
-        "STORE_URL" => "redis://store.example".to_owned(),
-        "MAKE_CALL_TOKEN" if plan.with_token => MAKE_CALL_TOKEN.to_owned(),
-        "CALL_RATE_PER_CLIENT" => plan.rate.to_string(),
-        "CALL_COOLDOWN_SECONDS" => plan.cooldown.to_string(),
-        "CALL_MAX_PER_DESTINATION_PER_DAY" => plan.per_destination.to_string(),
-        "CALL_MAX_CONCURRENT" => plan.concurrent.to_string(),
-        "CALL_MAX_PER_DAY" => plan.per_day.to_string(),
-        "CALL_RETENTION_DAYS" => plan.retention_days.to_string(),
-        _ => return None,
-    })
 }
 
 /// Adds what the platform says of who asks.

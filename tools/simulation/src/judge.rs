@@ -7,18 +7,17 @@
 //! stamp is somewhere between its request's arrival and its first request to Twilio.
 
 use std::collections::BTreeSet;
-use std::sync::Arc;
 
 use shared::store::Lookup;
 
 use crate::ledger::{Invocation, Ledger, RealCall};
 use crate::world::{World, lock};
 
-const HOUR: i64 = 3_600_000;
-const DAY: i64 = 24 * HOUR;
+pub(crate) const HOUR: i64 = 3_600_000;
+pub(crate) const DAY: i64 = 24 * HOUR;
 
 /// What a lease adds to the longest a call can last, milliseconds.
-const LEASE_MARGIN: i64 = 60_000;
+pub(crate) const LEASE_MARGIN: i64 = 60_000;
 
 /// Judges a schedule that is over.
 pub(crate) fn judge(world: &World) {
@@ -31,7 +30,7 @@ pub(crate) fn judge(world: &World) {
     words(world, &ledger);
 }
 
-fn signed(millis: u64) -> i64 {
+pub(crate) fn signed(millis: u64) -> i64 {
     i64::try_from(millis).unwrap_or(i64::MAX)
 }
 
@@ -45,10 +44,10 @@ pub(crate) fn is_kept(world: &World, written: u64) -> bool {
 fn keys(world: &World, ledger: &Ledger) {
     let kept = i64::from(world.plan.retention_days) * DAY - world.spread() - 60_000;
     for (number, call) in ledger.calls.iter().enumerate() {
-        let Some(key) = &call.dial.key else { continue };
+        let Some((_, key)) = call.dial.scoped_key() else { continue };
         for earlier in &ledger.calls[..number] {
             let apart = signed(call.invocation.asked_at()) - signed(earlier.invocation.arrived);
-            if earlier.dial.key.as_ref() == Some(key) && apart < kept {
+            if earlier.dial.scoped_key() == call.dial.scoped_key() && apart < kept {
                 world.violation(format!("{key} dialled twice: {} and {}", earlier.sid, call.sid));
             }
         }
@@ -74,9 +73,9 @@ fn windows(world: &World, ledger: &Ledger) {
         let same = |is_same: &dyn Fn(&RealCall) -> bool| -> Vec<&RealCall> {
             ledger.calls.iter().filter(|other| is_same(other)).collect()
         };
-        let by_client = same(&|other| other.dial.client == call.dial.client);
         let client = call.dial.client;
-        if !plan.with_token && crowded(&by_client, plan.rate, HOUR - spread) {
+        let by_client = same(&|other| !other.dial.has_token && other.dial.client == client);
+        if crowded(&by_client, plan.rate, HOUR - spread) {
             world.violation(format!("more than {} dials in an hour by client {client}", plan.rate));
         }
         let by_number = same(&|other| other.dial.to == call.dial.to);
@@ -104,9 +103,16 @@ fn concurrency(world: &World, ledger: &Ledger) {
                 && signed(now) < leased
         };
         let number = ledger.calls.iter().filter(goes_on).count();
-        if number > world.plan.concurrent as usize {
-            let most = world.plan.concurrent;
-            world.violation(format!("{number} calls at once at {now} ms, where {most} may"));
+        let anonymous = ledger.calls.iter().filter(|call| !call.dial.has_token);
+        for (number, most, whose) in [
+            (number, world.plan.concurrent, ""),
+            (anonymous.filter(goes_on).count(), world.plan.anonymous_concurrent, "anonymous "),
+        ] {
+            if number > most as usize {
+                world.violation(format!(
+                    "{number} {whose}calls at once at {now} ms, where {most} may"
+                ));
+            }
         }
     }
 }
@@ -114,29 +120,13 @@ fn concurrency(world: &World, ledger: &Ledger) {
 /// All dials of any 24 hours.
 fn days(world: &World, ledger: &Ledger) {
     let calls: Vec<&RealCall> = ledger.calls.iter().collect();
-    if crowded(&calls, world.plan.per_day, DAY - world.spread()) {
-        world.violation(format!("more than {} dials in one day", world.plan.per_day));
-    }
-}
-
-/// The daily limit counts the calls that were placed, and beyond them only dials whose place could not
-/// be given back. An hour counts until 24 hours after its end.
-pub(crate) fn budget(world: &World) {
-    let Some(counted) = world.store.dials_counted(world.now()) else { return };
-    let (ledger, spread) = (lock(&world.ledger), world.spread());
-    let age = |millis: u64| signed(world.elapsed()) - signed(millis);
-    let certain = |call: &&RealCall| age(call.invocation.arrived) < DAY - spread;
-    let placed = ledger.calls.iter().filter(certain).count();
-    let may_count = |asked: &&Arc<Invocation>| {
-        let has_excuse = [&asked.store_failed, &asked.is_ambiguous, &asked.is_gone];
-        let made = ledger.calls.iter().any(|call| Arc::ptr_eq(&call.invocation, asked));
-        age(asked.arrived) < DAY + HOUR + spread
-            && (made || has_excuse.into_iter().any(Invocation::is))
-    };
-    let most = ledger.dials.iter().filter(may_count).count();
-    if (counted as usize) < placed || counted as usize > most {
-        world
-            .violation(format!("the day counts {counted} dials, and {placed} to {most} are right"));
+    let anonymous: Vec<&RealCall> = calls.iter().copied().filter(|c| !c.dial.has_token).collect();
+    for (calls, most, whose) in
+        [(calls, world.plan.per_day, ""), (anonymous, world.plan.anonymous_per_day, "anonymous ")]
+    {
+        if crowded(&calls, most, DAY - world.spread()) {
+            world.violation(format!("more than {most} {whose}dials in one day"));
+        }
     }
 }
 
@@ -154,8 +144,7 @@ fn conversations(world: &World, ledger: &Ledger) {
 fn words(world: &World, ledger: &Ledger) {
     for asked in &ledger.dials {
         let Some((status, word)) = lock(&asked.told).clone() else { continue };
-        let made = ledger.calls.iter().find(|call| Arc::ptr_eq(&call.invocation, asked));
-        if let Some(call) = made {
+        if let Some(call) = ledger.call_of(asked) {
             let is_true = status == 200 && call.sid.as_str() == word;
             if !is_true && word != "twilio_unknown_outcome" {
                 world.violation(format!("{} was dialled and its caller was told {word}", call.sid));
@@ -188,7 +177,7 @@ pub(crate) fn records(world: &World) {
     }
 }
 
-/// The end of a call is told to one delivery at most, and its slot is free. To none where the one died
+/// The end of a call is told to one delivery at most. To none where the one died
 /// or got no reply; nor where the store's client repeated the write of one of two different ends, and
 /// the other came in between: the repetition cannot know which was first.
 fn ends(world: &World, ledger: &Ledger, call: &RealCall, is_over: bool) {
@@ -198,16 +187,6 @@ fn ends(world: &World, ledger: &Ledger, call: &RealCall, is_over: bool) {
     let must_be_told = is_over && is_answered && !ledger.repeated.contains(call_id);
     if number > 1 || (must_be_told && number == 0) {
         world.violation(format!("{sid}: {number} deliveries were told of the end"));
-    }
-    // Every end that was acknowledged frees the slot, if the store let it and no late copy took it again.
-    let has_ended = call.acknowledged.iter().any(|key| {
-        let status = key.rsplit('#').next().unwrap_or_default();
-        ["completed", "busy", "failed", "no-answer"].contains(&status)
-    });
-    let is_untroubled =
-        !ledger.unfreed.contains(call_id) && !Invocation::is(&call.invocation.store_failed);
-    if has_ended && is_untroubled && world.store.holds_slot(&call.call_id) {
-        world.violation(format!("{sid} is over and holds its slot"));
     }
 }
 

@@ -18,11 +18,6 @@ pub trait Judged: Store {
         false
     }
 
-    /// How many dials the daily limit counts now, if that can be seen.
-    fn dials_counted(&self, _now: Timestamp) -> Option<u32> {
-        None
-    }
-
     /// From now on nothing goes wrong on the way.
     fn calm_down(&self) {}
 }

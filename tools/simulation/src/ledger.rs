@@ -4,7 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
+use serde_json::Value;
 use shared::call::{CallId, CallSid};
+
+use crate::budgets::{Budget, Place};
+use crate::world::lock;
 
 /// One request to one function, from its arrival to its end.
 #[derive(Debug, Default)]
@@ -23,6 +27,8 @@ pub(crate) struct Invocation {
     pub(crate) is_ambiguous: AtomicBool,
     /// It died, or whoever asked went away.
     pub(crate) is_gone: AtomicBool,
+    /// It is a callback of another leg than the call whose id it names.
+    pub(crate) is_of_another_leg: bool,
     /// What it told: a status and, if it refused, the reason.
     pub(crate) told: std::sync::Mutex<Option<(u16, String)>>,
 }
@@ -31,6 +37,7 @@ pub(crate) struct Invocation {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Dial {
     pub(crate) client: u8,
+    pub(crate) has_token: bool,
     pub(crate) key: Option<String>,
     pub(crate) to: String,
     pub(crate) ring: u64,
@@ -38,13 +45,37 @@ pub(crate) struct Dial {
     pub(crate) has_variables: bool,
 }
 
+impl Dial {
+    /// The key among those of its caller: callers with the token share one scope, those of our page
+    /// another.
+    pub(crate) fn scoped_key(&self) -> Option<(bool, &str)> {
+        Some((self.has_token, self.key.as_deref()?))
+    }
+
+    /// Whether the other request says the same, whoever sends it.
+    pub(crate) fn has_body_of(&self, other: &Self) -> bool {
+        let body = |of: &Self| (of.to.clone(), of.ring, of.limit, of.has_variables);
+        body(self) == body(other)
+    }
+}
+
 impl Invocation {
     pub(crate) fn ask(&self, now: u64) {
         let _ = self.asked.compare_exchange(0, now + 1, Ordering::Relaxed, Ordering::Relaxed);
     }
 
+    /// Whether it asked Twilio to dial.
+    pub(crate) fn has_asked(&self) -> bool {
+        self.asked.load(Ordering::Relaxed) > 0
+    }
+
     pub(crate) fn asked_at(&self) -> u64 {
         self.asked.load(Ordering::Relaxed).saturating_sub(1)
+    }
+
+    /// The reason that it told, or the `callSid`.
+    pub(crate) fn word(&self) -> Option<String> {
+        lock(&self.told).as_ref().map(|(_, word)| word.clone())
     }
 
     pub(crate) fn set(flag: &AtomicBool) {
@@ -86,8 +117,25 @@ pub(crate) struct RealCall {
     pub(crate) acknowledged: BTreeSet<String>,
     /// Every TwiML that was given.
     pub(crate) twiml: Vec<String>,
+    /// What the first request was told of it that was told of it.
+    pub(crate) answer: Option<Value>,
     /// Voice webhooks, and the requests for them.
     pub(crate) voices: Vec<Arc<Invocation>>,
+}
+
+impl RealCall {
+    /// Whether Twilio told of its end and was thanked for it.
+    pub(crate) fn is_end_heard(&self) -> bool {
+        self.acknowledged.iter().any(|key| {
+            let status = key.rsplit('#').next().unwrap_or_default();
+            key.starts_with("e#") && ["completed", "busy", "failed", "no-answer"].contains(&status)
+        })
+    }
+
+    /// Whether the store was told by something of this call's own what Twilio calls it.
+    pub(crate) fn is_named(&self) -> bool {
+        self.acknowledged.len() > 1
+    }
 }
 
 /// Everything the judge goes by.
@@ -101,8 +149,8 @@ pub(crate) struct Ledger {
     pub(crate) ends: BTreeMap<String, BTreeSet<String>>,
     /// By `callId`: calls of which some write was not answered.
     pub(crate) unanswered: BTreeSet<String>,
-    /// By `callId`: calls whose slot somebody tried to free, and got no reply.
-    pub(crate) unfreed: BTreeSet<String>,
+    /// Every place that was ever asked for: of which budget, under which name, by which entry.
+    pub(crate) places: BTreeMap<(Budget, String), BTreeMap<String, Place>>,
     /// By `callId`: calls of which some observation was sent again by the store's client.
     pub(crate) repeated: BTreeSet<String>,
     /// By `callId`: calls whose end was on record once.
@@ -110,6 +158,11 @@ pub(crate) struct Ledger {
 }
 
 impl Ledger {
+    /// The call that a request made.
+    pub(crate) fn call_of(&self, asked: &Arc<Invocation>) -> Option<&RealCall> {
+        self.calls.iter().find(|call| Arc::ptr_eq(&call.invocation, asked))
+    }
+
     pub(crate) fn call(&mut self, sid: &CallSid) -> Option<&mut RealCall> {
         self.calls.iter_mut().find(|call| call.sid == *sid)
     }

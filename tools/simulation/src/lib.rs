@@ -10,6 +10,7 @@
 //! `dyn Store`: a [`Model`], or a shipped one over a real server ([`adapter`]). [`bugs`] breaks the store on purpose, to show that each kind of break is noticed.
 
 pub mod adapter;
+mod budgets;
 pub mod bugs;
 pub mod dice;
 mod elevenlabs;
@@ -20,6 +21,8 @@ mod judged;
 mod ledger;
 mod model;
 mod plan;
+mod policy;
+mod repetitions;
 pub mod schedule;
 mod settle;
 mod twilio;

@@ -73,7 +73,8 @@ fn options() -> Result<Options, String> {
             "--threads" => options.threads = number()?,
             "--store" => options.store = Some(store(&value)?),
             "--bug" => {
-                let names = Bug::ALL.map(Bug::name).join(" ");
+                let names: Vec<&str> = Bug::ALL.iter().map(|bug| bug.name()).collect();
+                let names = names.join(" ");
                 let bug = Bug::parse(&value).ok_or(format!("there are the bugs {names}"))?;
                 options.bug = Some(bug);
             }
@@ -116,7 +117,7 @@ fn main() -> ExitCode {
 fn bugs(options: &Options) -> ExitCode {
     println!("| bug | seed | what is noticed |\n| --- | --: | --- |");
     let mut all_found = true;
-    for bug in Bug::ALL {
+    for bug in Bug::ALL.iter().copied() {
         let found = schedule::find(bug, options.first, options.schedules);
         all_found &= found.is_some();
         let (seed, what) = found

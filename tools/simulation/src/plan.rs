@@ -2,13 +2,32 @@
 
 use crate::dice::Dice;
 
+/// Who may dial.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Callers {
+    /// No token is set.
+    Anonymous,
+    /// Some show the token, others do not.
+    Mixed,
+    /// `ALLOW_ANONYMOUS_DIALLING` is false.
+    WithToken,
+}
+
 /// The settings and the faults of one schedule. Chances are in a thousand.
 #[derive(Clone, Debug)]
 pub(crate) struct Plan {
     /// Instances of the functions.
     pub(crate) instances: usize,
-    /// Whether callers show the token.
-    pub(crate) with_token: bool,
+    /// Who may dial.
+    pub(crate) callers: Callers,
+    /// `ANONYMOUS_MAX_PER_DAY`.
+    pub(crate) anonymous_per_day: u32,
+    /// `ANONYMOUS_MAX_CONCURRENT`.
+    pub(crate) anonymous_concurrent: u32,
+    /// Whether `ANONYMOUS_VARIABLES` names the variable that callers set.
+    pub(crate) has_anonymous_variables: bool,
+    /// Whether the settings change now and then.
+    pub(crate) has_changes: bool,
     /// `CALL_RATE_PER_CLIENT`.
     pub(crate) rate: u32,
     /// `CALL_COOLDOWN_SECONDS`.
@@ -56,12 +75,22 @@ impl Plan {
         let some =
             |dice: &mut Dice, rates: &[u64]| if dice.chance(500) { dice.pick(rates) } else { 0 };
         let concurrent = dice.pick(&[1_u32, 2, 3, 8]);
+        let anonymous_concurrent = dice.pick(&[1_u32, 2, 8]);
         Self {
             instances: dice.pick(&[2, 2, 3]),
-            with_token: dice.chance(250),
-            rate: dice.pick(&[2, 3, 5, 100]),
+            callers: dice.pick(&[
+                Callers::Anonymous,
+                Callers::Anonymous,
+                Callers::Mixed,
+                Callers::WithToken,
+            ]),
+            anonymous_per_day: (anonymous_concurrent + 1).max(dice.pick(&[2, 3, 5, 1000])),
+            anonymous_concurrent,
+            has_anonymous_variables: dice.chance(700),
+            has_changes: dice.chance(500),
+            rate: dice.pick(&[2, 3, 5, 20]),
             cooldown: dice.pick(&[0, 30, 60, 600]),
-            per_destination: dice.pick(&[2, 3, 5, 100]),
+            per_destination: dice.pick(&[2, 3, 5, 20]),
             concurrent,
             per_day: (concurrent + 1).max(dice.pick(&[3, 5, 8, 1000])),
             retention_days: dice.pick(&[1, 30]),

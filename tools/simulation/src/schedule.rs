@@ -9,8 +9,9 @@ use tokio::time::sleep;
 use crate::adapter::Adapter;
 use crate::bugs::Bug;
 use crate::functions::Functions;
+use crate::policy::Policy;
 use crate::world::{Verdict, World, lock};
-use crate::{judge, settle, users};
+use crate::{budgets, judge, settle, users};
 
 /// Runs the schedule of a seed, with one bug in it or none, and with a trace if it is wanted.
 ///
@@ -60,6 +61,13 @@ async fn events(functions: &Arc<Functions>) {
     let world = &functions.world;
     for _ in 0..world.plan.events {
         gap(world).await;
+        if world.model.is_some() {
+            budgets::check(world).await;
+        }
+        if world.plan.has_changes && world.throw(|dice| dice.chance(250)) {
+            let is_back = world.throw(|dice| dice.chance(500));
+            functions.deploy(if is_back { Policy::default() } else { world.throw(Policy::new) });
+        }
         match world.throw(|dice| dice.below(100)) {
             0..60 => dial(functions),
             60..72 if world.plan.has_crashes => {

@@ -6,9 +6,12 @@ use std::time::Duration;
 
 use tokio::time::sleep;
 
+use crate::budgets;
 use crate::functions::Functions;
-use crate::judge::{budget, is_kept, records};
+use crate::judge::{is_kept, records};
 use crate::ledger::{Dial, Invocation};
+use crate::plan::Callers;
+use crate::policy::Policy;
 use crate::twilio::ask_voice;
 use crate::users::{self, Told, ask};
 use crate::world::{World, lock};
@@ -16,17 +19,35 @@ use crate::world::{World, lock};
 /// Longer than any call, late callback or denial lasts.
 const UNTIL_QUIET: Duration = Duration::from_secs(65 * 60 + 300);
 
+/// How often, and how long after each other, the budgets are counted while the last calls end.
+const COUNTS: u32 = 3;
+const BETWEEN_COUNTS: Duration = Duration::from_secs(100);
+
 /// Longer than any window, and than any hour of a day counts on every clock.
 const UNTIL_FORGOTTEN: Duration = Duration::from_secs(26 * 3600);
 
 pub(crate) async fn settle(functions: &Arc<Functions>) {
-    functions.world.calm_down();
+    let world = &functions.world;
+    world.calm_down();
+    for _ in 0..COUNTS {
+        sleep(BETWEEN_COUNTS).await;
+        budgets::check(world).await;
+    }
     sleep(UNTIL_QUIET).await;
-    records(&functions.world);
-    budget(&functions.world);
+    records(world);
+    budgets::check(world).await;
     voices(functions).await;
     reads(functions).await;
+    // Whatever forbids new dials now, repetitions get their answers.
+    functions.deploy(world.throw(Policy::new));
+    for (_, bodies) in used_keys(world) {
+        for dial in bodies {
+            ask(Arc::clone(functions), dial, functions.any()).await;
+        }
+    }
+    functions.deploy(Policy::default());
     keys(functions).await;
+    budgets::check(world).await;
     sleep(UNTIL_FORGOTTEN).await;
     slots(functions).await;
 }
@@ -67,7 +88,7 @@ async fn reads(functions: &Arc<Functions>) {
         .calls
         .iter()
         .filter(|call| is_kept(world, call.created))
-        .map(|call| (call.sid.clone(), call.call_id.clone(), call.acknowledged.len() > 1))
+        .map(|call| (call.sid.clone(), call.call_id.clone(), call.is_named()))
         .collect();
     for (sid, call_id, is_named) in calls {
         let by_id = users::read(functions, &format!("callId={call_id}")).await;
@@ -87,19 +108,24 @@ async fn reads(functions: &Arc<Functions>) {
     }
 }
 
-/// Every key is asked again, with every body it was ever used with.
-async fn keys(functions: &Arc<Functions>) {
-    let world = &functions.world;
-    let mut used: BTreeMap<String, Vec<Dial>> = BTreeMap::new();
+/// Every key, with every body it was ever used with.
+fn used_keys(world: &World) -> BTreeMap<(bool, String), Vec<Dial>> {
+    let mut used: BTreeMap<_, Vec<Dial>> = BTreeMap::new();
     for dial in lock(&world.ledger).dials.iter().filter_map(|asked| asked.dial.clone()) {
-        let Some(key) = dial.key.clone() else { continue };
+        let Some((has_token, key)) = dial.scoped_key() else { continue };
         // Who asks is no part of the request; here the first one asks.
-        let bodies = used.entry(key).or_default();
-        if !bodies.iter().any(|known| Dial { client: known.client, ..dial.clone() } == *known) {
+        let bodies = used.entry((has_token, key.to_owned())).or_default();
+        if !bodies.iter().any(|known| known.has_body_of(&dial)) {
             bodies.push(dial);
         }
     }
-    for (key, bodies) in used {
+    used
+}
+
+/// Every key is asked again.
+async fn keys(functions: &Arc<Functions>) {
+    let world = &functions.world;
+    for ((_, key), bodies) in used_keys(world) {
         for dial in bodies {
             let first = ask(Arc::clone(functions), dial.clone(), functions.any()).await;
             let Some(first) = first else {
@@ -109,8 +135,8 @@ async fn keys(functions: &Arc<Functions>) {
             judge_key(world, &key, &dial, &first);
             if first.status == 200 {
                 let second = ask(Arc::clone(functions), dial.clone(), functions.any()).await;
-                let is_denied = second.as_ref().is_some_and(|told| told.word == "rate_limited");
-                if second.as_ref() != Some(&first) && !is_denied {
+                let replay = Told { is_replay: true, ..first.clone() };
+                if second.as_ref() != Some(&replay) {
                     world.violation(format!("{key}: the same key got {first:?}, then {second:?}"));
                 }
             }
@@ -129,7 +155,7 @@ fn judge_key(world: &World, key: &str, dial: &Dial, told: &Told) {
     // The last request is the one that was just answered.
     let earlier = &ledger.dials[..ledger.dials.len().saturating_sub(1)];
     let same_key = |asked: &&Arc<Invocation>| {
-        asked.dial.as_ref().is_some_and(|dial| dial.key.as_deref() == Some(key))
+        asked.dial.as_ref().is_some_and(|asked| asked.scoped_key() == dial.scoped_key())
     };
     let uses: Vec<_> = earlier.iter().filter(same_key).collect();
     let is_fresh = uses.iter().all(|asked| is_kept(world, asked.arrived));
@@ -140,16 +166,17 @@ fn judge_key(world: &World, key: &str, dial: &Dial, told: &Told) {
     let has_excuse = uses.iter().any(|asked| {
         [&asked.store_failed, &asked.is_ambiguous, &asked.is_gone].into_iter().any(Invocation::is)
     });
-    let same_body =
-        call.is_none_or(|call| Dial { client: dial.client, ..call.dial.clone() } == *dial);
-    let is_named = call.is_some_and(|call| call.acknowledged.len() > 1);
+    let same_body = call.is_none_or(|call| call.dial.has_body_of(dial));
+    let is_named = call.is_some_and(crate::ledger::RealCall::is_named);
+    let refused = Policy::default().refuses(world, dial);
     let is_right = match (told.status, told.word.as_str()) {
         (_, "idempotency_in_flight") => false,
         _ if !is_fresh => true,
         (200, sid) => call.is_none_or(|call| same_body && call.sid.as_str() == sid),
         (422, _) => call.is_none() || !same_body,
         (409, "idempotency_unknown_outcome") => same_body && has_excuse && !is_named,
-        (429, _) => call.is_none() || told.word == "rate_limited",
+        (429, _) => call.is_none(),
+        (_, word) if refused == Some(word) => call.is_none(),
         _ => false,
     };
     drop(ledger);
@@ -161,11 +188,14 @@ fn judge_key(world: &World, key: &str, dial: &Dial, told: &Told) {
 /// A day later every lease has ended: as many calls as ever fit, and not one more.
 async fn slots(functions: &Arc<Functions>) {
     let world = &functions.world;
-    let most = world.plan.concurrent;
+    let has_token = world.plan.callers != Callers::Anonymous;
+    let anonymous = if has_token { u32::MAX } else { world.plan.anonymous_concurrent };
+    let most = world.plan.concurrent.min(anonymous);
     let mut asking = Vec::new();
     for number in 0..=most {
         let dial = Dial {
             client: u8::try_from(100 + number).unwrap_or(0),
+            has_token,
             key: None,
             to: format!("+1212555{:04}", 300 + number),
             ring: 60,

@@ -11,6 +11,8 @@ use tokio::time::timeout;
 
 use crate::functions::{APP_URL, Functions, MAKE_CALL_TOKEN, from};
 use crate::ledger::{Dial, Invocation};
+use crate::plan::Callers;
+use crate::repetitions::{Expected, same_answer};
 use crate::world::{World, lock};
 
 /// What a caller was told.
@@ -19,6 +21,9 @@ pub(crate) struct Told {
     pub(crate) status: u16,
     /// The reason of a refusal, or the `callSid`.
     pub(crate) word: String,
+    /// It says that it is the answer to an earlier request.
+    pub(crate) is_replay: bool,
+    pub(crate) body: Value,
 }
 
 /// Somebody who wants to dial. The same key mostly means the same dial.
@@ -28,8 +33,14 @@ pub(crate) fn wish(world: &World) -> Dial {
         let number = dice.chance(650).then(|| dice.between(1, 4));
         let what = number.filter(|_| !dice.chance(50)).unwrap_or_else(|| dice.below(40));
         let one_of = |of: [u64; 3], what: u64| of[usize::try_from(what % 3).unwrap_or(0)];
+        let shows_token = match world.plan.callers {
+            Callers::Anonymous => 0,
+            Callers::Mixed => 400,
+            Callers::WithToken => 900,
+        };
         Dial {
             client,
+            has_token: dice.chance(shows_token),
             key: number.map(|number| format!("key-{number}")),
             to: format!("+1212555020{}", one_of([0, 1, 2], what)),
             ring: one_of([5, 20, 60], what / 2),
@@ -69,15 +80,17 @@ pub(crate) async fn ask(functions: Arc<Functions>, dial: Dial, instance: usize) 
     if dial.has_variables {
         body["dynamicVariables"] = json!({"name": "Jane"});
     }
-    let mut request = access(world, Request::post("/api/twilio/make-call"))
-        .header("content-type", "application/json");
+    let request = Request::post("/api/twilio/make-call");
+    let mut request = access(dial.has_token, request).header("content-type", "application/json");
     if let Some(key) = &dial.key {
         request = request.header("idempotency-key", key);
     }
     let request = from(dial.client, request.body(Bytes::from(body.to_string())).ok()?);
     let arrived = world.elapsed();
-    let name = format!("dial {} key {:?} to {}", dial.client, dial.key, &dial.to[10..]);
+    let who = if dial.has_token { "T" } else { "" };
+    let name = format!("dial {}{who} key {:?} to {}", dial.client, dial.key, &dial.to[8..]);
     world.trace(|| format!("{name} limit {} -> instance {instance}", dial.limit));
+    let expected = Expected::of(world, functions.policy(), &dial);
     let dial = Some(dial);
     let invocation = Arc::new(Invocation { arrived, dial, ..Invocation::default() });
     lock(&world.ledger).dials.push(Arc::clone(&invocation));
@@ -90,6 +103,7 @@ pub(crate) async fn ask(functions: Arc<Functions>, dial: Dial, instance: usize) 
     world.trace(|| format!("{name}: {} {}", told.status, told.word));
     let word = if told.status == 200 { "placed" } else { &told.word };
     world.count(&format!("answer: {} {word}", told.status));
+    expected.judge(world, &invocation, &told);
     *lock(&invocation.told) = Some((told.status, told.word.clone()));
     Some(told)
 }
@@ -101,14 +115,17 @@ fn understand(world: &World, response: &Response<Bytes>) -> Told {
     let field = |name: &str| body.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
     if status == 200 {
         let (call_sid, call_id) = (field("callSid"), field("callId"));
-        let calls = &lock(&world.ledger).calls;
         let is_real = |call: &crate::ledger::RealCall| {
             call.sid.as_str() == call_sid && call.call_id.as_str() == call_id
         };
-        if !calls.iter().any(is_real) {
+        let is_known = lock(&world.ledger).calls.iter().any(is_real);
+        if !is_known {
             world.violation(format!("told of a call that is none: {call_sid} {call_id}"));
         }
-        return Told { status: 200, word: call_sid };
+        let is_replay = response.headers().contains_key("idempotent-replayed");
+        let told = Told { status: 200, word: call_sid, is_replay, body };
+        same_answer(world, &told);
+        return told;
     }
     let word = field("reason");
     let known = |reason: &&Reason| reason.as_str() == word && reason.status() == status;
@@ -118,13 +135,14 @@ fn understand(world: &World, response: &Response<Bytes>) -> Told {
     if status == 429 && !response.headers().contains_key("retry-after") {
         world.violation(format!("429 {word} without Retry-After"));
     }
-    Told { status: status.as_u16(), word }
+    Told { status: status.as_u16(), word, is_replay: false, body }
 }
 
 /// Somebody reads one call.
 pub(crate) async fn read(functions: &Arc<Functions>, query: &str) -> Option<(u16, Value)> {
     let world = &functions.world;
-    let request = access(world, Request::get(format!("/api/twilio/status?{query}")));
+    let has_token = world.plan.callers != Callers::Anonymous;
+    let request = access(has_token, Request::get(format!("/api/twilio/status?{query}")));
     let request = from(1, request.body(Bytes::new()).ok()?);
     let invocation = Arc::new(Invocation { arrived: world.elapsed(), ..Invocation::default() });
     world.count("reads");
@@ -138,8 +156,8 @@ pub(crate) async fn read(functions: &Arc<Functions>, query: &str) -> Option<(u16
     Some((status, body))
 }
 
-fn access(world: &World, request: http::request::Builder) -> http::request::Builder {
-    if world.plan.with_token {
+fn access(has_token: bool, request: http::request::Builder) -> http::request::Builder {
+    if has_token {
         request.header("authorization", format!("Bearer {MAKE_CALL_TOKEN}"))
     } else {
         request.header("origin", APP_URL)

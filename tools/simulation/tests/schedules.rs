@@ -27,6 +27,10 @@ fn no_promise_is_broken_whatever_goes_wrong() {
         "callbacks repeated",
         "requests killed",
         "answer: 200 placed",
+        "answer: 400 invalid_parameter",
+        "answer: 401 unauthorized",
+        "answer: 403 destination_blocked",
+        "answer: 403 token_not_configured",
         "answer: 409 idempotency_in_flight",
         "answer: 409 idempotency_unknown_outcome",
         "answer: 422 idempotency_key_reused",
@@ -35,8 +39,11 @@ fn no_promise_is_broken_whatever_goes_wrong() {
         "answer: 429 destination_daily_limit",
         "answer: 429 concurrency_limit",
         "answer: 429 daily_limit",
+        "answer: 451 quiet_hours",
         "answer: 502 twilio_unknown_outcome",
+        "answer: 503 calling_paused",
         "answer: 503 store_unavailable",
+        "repetitions answered that would be refused as new dials",
         "fault: store reply lost",
         "fault: store operation repeated, first copy late",
         "fault: stale read",
@@ -79,4 +86,12 @@ notices! {
     another_legs_end_that_frees_the_slot_lets_too_many_talk: FreedByAnotherLeg;
     a_daily_counter_read_and_then_written_lets_too_many_through: ReadThenWrite;
     a_day_that_gives_nothing_back_is_full_without_calls: DayKept;
+    an_hour_that_gives_nothing_back_shuts_its_client_out: HourKept;
+    a_numbers_day_that_gives_nothing_back_is_full_without_calls: NumberKept;
+    an_anonymous_calls_end_that_gives_nothing_back_is_seen: AnonymousCallKept;
+    anonymous_dials_that_are_not_counted_are_seen: AnonymousDayUncounted;
+    a_slot_given_back_while_the_phone_may_ring_is_seen: UnknownFreed;
+    a_repetition_that_is_judged_as_a_new_dial_is_seen: KeyAfterTheSettings;
+    a_repetition_that_tells_a_later_status_is_seen: SequenceLost;
+    another_legs_end_that_ends_the_call_is_seen: EndedByAnotherLeg;
 }

@@ -112,19 +112,27 @@ pub(super) fn earlier(app: &App, state: KeyState) -> Result<Option<Response<Byte
     }
 }
 
+/// The status in Twilio's answer to the dial. A look at Twilio after the call's end has no sequence number
+/// either, and finds nothing but an end.
+fn first_status(record: &Record) -> &str {
+    let first = record.observations.iter().find_map(|seen| match &seen.fact {
+        Fact::Status(event) if event.sequence.is_none() && !event.status.is_terminal() => {
+            Some(event.status.as_str())
+        }
+        _ => None,
+    });
+    first.unwrap_or(CallStatus::Queued.as_str())
+}
+
 /// The first answer again: Twilio's first word about the call, not its latest.
 fn again(app: &App, call_sid: &CallSid, record: &Record) -> Response<Bytes> {
     let intent = record.intent();
-    let first = record.observations.iter().find_map(|seen| match &seen.fact {
-        Fact::Status(event) if event.sequence.is_none() => Some(event.status.as_str()),
-        _ => None,
-    });
     let from = intent.map(|intent| &intent.from).or(app.settings.phone_number.as_ref());
     let body = Dialled {
         success: true,
         call_id: record.call_id.as_ref().map_or("", CallId::as_str),
         call_sid: call_sid.as_str(),
-        status: first.unwrap_or(CallStatus::Queued.as_str()),
+        status: first_status(record),
         to: intent.map_or("", |intent| intent.to.as_str()),
         from: from.map_or("", |from| from.as_str()),
     };
@@ -136,6 +144,7 @@ fn again(app: &App, call_sid: &CallSid, record: &Record) -> Response<Bytes> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::call::{Observation, StatusEvent, Timestamp};
 
     fn of(values: &[&[u8]]) -> Result<Option<String>, Reason> {
         let mut headers = HeaderMap::new();
@@ -158,6 +167,21 @@ mod tests {
             assert_eq!(of(&[wrong]), Err(Reason::InvalidParameter), "{wrong:?}");
         }
         assert_eq!(of(&[b"a", b"a"]), Err(Reason::InvalidParameter));
+    }
+
+    #[test]
+    fn an_end_that_was_looked_up_changes_nothing_in_a_repeated_answer() {
+        let told = |statuses: &[&str]| {
+            let seen = |word: &&str| Observation {
+                at: Timestamp::from_millis(0),
+                fact: Fact::Status(StatusEvent::of(CallStatus::parse(word))),
+            };
+            let observations = statuses.iter().map(seen).collect();
+            first_status(&Record { observations, ..Record::default() }).to_owned()
+        };
+        assert_eq!(told(&["completed", "queued"]), "queued");
+        assert_eq!(told(&["failed", "in-progress"]), "in-progress");
+        assert_eq!(told(&["completed"]), "queued", "Twilio's answer was not written");
     }
 
     #[test]

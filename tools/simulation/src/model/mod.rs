@@ -86,10 +86,6 @@ impl Judged for Model {
     fn holds_slot(&self, call_id: &CallId) -> bool {
         self.state().slots.contains_key(call_id.as_str())
     }
-
-    fn dials_counted(&self, now: Timestamp) -> Option<u32> {
-        Some(self.counted("day", now))
-    }
 }
 
 /// An operation that is done when it is first polled.

@@ -5,4 +5,4 @@ pub(crate) mod rest;
 mod webhooks;
 
 pub(crate) use life::live;
-pub(crate) use webhooks::ask_voice;
+pub(crate) use webhooks::{ask_voice, is_another_leg};

@@ -127,6 +127,7 @@ fn create(
         sent: ["meta".to_owned(), "e#---#queued".to_owned(), "d#unknown".to_owned()].into(),
         acknowledged: ["meta".to_owned()].into(),
         twiml: Vec::new(),
+        answer: None,
         voices: Vec::new(),
     });
     drop(ledger);

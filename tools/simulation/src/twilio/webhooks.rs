@@ -44,18 +44,30 @@ pub(super) async fn tell(functions: Arc<Functions>, sid: CallSid, event: (&'stat
     }
 }
 
-/// Tells of another leg of a call, as of a `<Dial>`: Twilio posts it to the call's own address.
+/// Whether this is what [`tell_of_another_leg`] calls a leg.
+pub(crate) fn is_another_leg(call_sid: &CallSid) -> bool {
+    call_sid.as_str().starts_with("CAc")
+}
+
+/// Tells of another leg of a call, as of a `<Dial>`: Twilio posts it to the call's own address. Once the
+/// call itself has a name, a leg that names no parent is none the less another call.
 pub(super) async fn tell_of_another_leg(functions: Arc<Functions>, sid: CallSid) {
     let world = &functions.world;
     let Ok(leg) = CallSid::parse(&format!("CAc{}", &sid.as_str()[3..])) else { return };
+    let is_named = lock(&world.ledger).call(&sid).is_some_and(|call| call.is_named());
+    let names_parent = !is_named || world.throw(|dice| dice.chance(500));
     world.count("fault: another leg under a call's id");
     for (sequence, status) in ["ringing", "in-progress", "completed"].into_iter().enumerate() {
         let key = format!("c#{leg}#{status}");
         let mut form = form(&leg, status);
         form.push(("SequenceNumber", sequence.to_string()));
-        form.push(("ParentCallSid", sid.to_string()));
+        if names_parent {
+            form.push(("ParentCallSid", sid.to_string()));
+        }
         let Some(request) = signed(&functions, &sid, 1, form, &key) else { return };
-        let invocation = Arc::new(Invocation { arrived: world.elapsed(), ..Invocation::default() });
+        let (arrived, is_of_another_leg) = (world.elapsed(), true);
+        let invocation =
+            Arc::new(Invocation { arrived, is_of_another_leg, ..Invocation::default() });
         let answer = functions.ask(Status, functions.any(), request, invocation);
         // Whether or not it arrives: it names the call to nobody.
         let _ = tokio::time::timeout(PATIENCE, answer).await;
