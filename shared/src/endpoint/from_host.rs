@@ -26,6 +26,11 @@ impl ClientAddress {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct UnreadableQuery;
 
+/// The path that was asked for, where the host's event has one and the request's URI has another. For the
+/// log alone: nothing is decided by it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AskedPath(pub String);
+
 /// More parts than this come in one order only: their orders would be too many to try.
 const MOST_SHUFFLED: usize = 4;
 

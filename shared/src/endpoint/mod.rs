@@ -22,7 +22,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::{HeaderMap, Request, Response, header};
 
-pub use from_host::{ClientAddress, UnorderedQuery, UnreadableQuery};
+pub use from_host::{AskedPath, ClientAddress, UnorderedQuery, UnreadableQuery};
 pub use make_call::MakeCall;
 pub use recording::Recording;
 pub use refusal::{Reason, Refusal};

@@ -9,7 +9,10 @@ use crate::settings::{AppUrl, Settings};
 use crate::twilio::{BadSignature, Form, Tried, Verifier, requested_url};
 
 use super::refusal::{Reason, Refusal};
-use super::{BODY_LIMIT, Endpoint, UnorderedQuery, UnreadableQuery, has_media_type};
+use super::{AskedPath, BODY_LIMIT, Endpoint, UnorderedQuery, UnreadableQuery, has_media_type};
+
+/// The most characters of a path that are logged: a caller chooses it.
+const MAX_LOGGED_PATH: usize = 120;
 
 /// A webhook that Twilio signed.
 #[derive(Debug)]
@@ -48,7 +51,7 @@ pub(super) fn verified<E: Endpoint>(
             Ok(Webhook { form, call_id: call_id(request) })
         }
         Err(error) => {
-            log_refusal::<E>(app_url, verifier, &urls, error);
+            log_refusal::<E>(request, app_url, verifier, &urls, error);
             Err(Refusal::new(
                 Reason::InvalidSignature,
                 "Check that NEXT_PUBLIC_APP_URL is exactly the address Twilio calls, and TWILIO_AUTH_TOKEN its account's token.",
@@ -109,11 +112,15 @@ fn any(
 /// Enough to see what is set wrong, and nothing to forge with: the query, the parameters and the
 /// signature stay out. The usual cause is a NEXT_PUBLIC_APP_URL that is not the address Twilio calls.
 fn log_refusal<E: Endpoint>(
+    request: &Request<Bytes>,
     app_url: &AppUrl,
     verifier: &Verifier,
     urls: &[String],
     error: BadSignature,
 ) {
+    let asked = request.extensions().get::<AskedPath>().map(|asked| asked.0.as_str());
+    let path: String =
+        asked.unwrap_or_else(|| request.uri().path()).chars().take(MAX_LOGGED_PATH).collect();
     let tried = Tried::new(urls.first().map_or("", String::as_str));
     warn!(
         service = "twilio",
@@ -123,7 +130,7 @@ fn log_refusal<E: Endpoint>(
         %error,
         // Without the user info.
         origin = ?app_url,
-        path = E::PATH,
+        path,
         %tried,
         ordersTried = urls.len(),
         bodyHash = tried.has_body_hash(),
@@ -235,6 +242,7 @@ mod tests {
         for (uri, has_hash) in [("/s?x=query", false), ("/s?bodySHA256=query", true)] {
             let lines = logged("application/json", uri);
             assert_eq!(lines[0]["bodyHash"], has_hash, "{uri}");
+            assert_eq!(lines[0]["path"], "/s", "as it was asked for");
             assert_eq!(lines[0]["error"], BadSignature::Body.to_string());
         }
     }

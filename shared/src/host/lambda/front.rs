@@ -7,7 +7,7 @@ use http::uri::PathAndQuery;
 use http::{HeaderMap, Request, Uri, header};
 use lambda_http::request::LambdaRequest;
 
-use crate::endpoint::{ClientAddress, Endpoint, UnreadableQuery};
+use crate::endpoint::{AskedPath, ClientAddress, Endpoint, UnreadableQuery};
 use crate::host::client;
 
 use super::query::{Parts, Query};
@@ -15,6 +15,7 @@ use super::query::{Parts, Query};
 /// One event's own words: the platform's, not the caller's.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Front {
+    path: Option<String>,
     body: Bytes,
     client: Option<ClientAddress>,
     query: Option<Query>,
@@ -29,11 +30,12 @@ impl Front {
         match event {
             LambdaRequest::ApiGatewayV2(event) => {
                 forget_origin(&mut event.headers);
-                event.raw_path = None;
+                let path = event.raw_path.take();
                 event.request_context.domain_name = None;
                 event.request_context.stage = None;
                 let query = event.raw_query_string.take().filter(|query| !query.is_empty());
                 Self {
+                    path,
                     body: body(&mut event.body, &mut event.is_base64_encoded),
                     client: client::stated(event.request_context.http.source_ip.as_deref()),
                     query: query.map(Query::Raw),
@@ -42,12 +44,13 @@ impl Front {
             LambdaRequest::ApiGatewayV1(event) => {
                 forget_origin(&mut event.headers);
                 forget_origin(&mut event.multi_value_headers);
-                event.path = None;
+                let path = event.path.take();
                 event.request_context.domain_name = None;
                 event.request_context.stage = None;
                 let every = std::mem::take(&mut event.multi_value_query_string_parameters);
                 let last = std::mem::take(&mut event.query_string_parameters);
                 Self {
+                    path,
                     body: body(&mut event.body, &mut event.is_base64_encoded),
                     client: client::stated(event.request_context.identity.source_ip.as_deref()),
                     query: Query::from_parts(&every, &last, Parts::Decoded, &event.headers),
@@ -56,7 +59,7 @@ impl Front {
             LambdaRequest::Alb(event) => {
                 forget_origin(&mut event.headers);
                 forget_origin(&mut event.multi_value_headers);
-                event.path = None;
+                let path = event.path.take();
                 let every = std::mem::take(&mut event.multi_value_query_string_parameters);
                 let last = std::mem::take(&mut event.query_string_parameters);
                 // It fills one of the two maps, as the target group says.
@@ -66,6 +69,7 @@ impl Front {
                     &event.multi_value_headers
                 };
                 Self {
+                    path,
                     body: body(&mut event.body, &mut event.is_base64_encoded),
                     client: client::last_hop(headers),
                     query: Query::from_parts(&every, &last, Parts::Spelled, headers),
@@ -93,6 +97,9 @@ impl Front {
                 *request.uri_mut() = Uri::from_static(E::PATH);
                 request.extensions_mut().insert(UnreadableQuery);
             }
+        }
+        if let Some(path) = &self.path {
+            request.extensions_mut().insert(AskedPath(path.clone()));
         }
         if let Some(client) = self.client {
             request.extensions_mut().insert(client);
