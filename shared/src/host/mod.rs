@@ -2,6 +2,7 @@
 
 pub mod body;
 pub mod client;
+mod ending;
 #[cfg(feature = "lambda")]
 pub mod lambda;
 mod log;
@@ -16,6 +17,7 @@ use http::{Method, Request, Response, header};
 use tokio::time::timeout;
 use tracing::error;
 
+pub use ending::{patience, terminated};
 pub use log::{json_log, silence_panics};
 pub use start::{app, open_store};
 
