@@ -24,6 +24,9 @@ fn every_function_is_plain_http_on_the_port_it_was_told() {
         let target = format!("PUT /api/{path}");
         let answer = http::ask(address, &target, &[("host", "localhost")], b"").unwrap();
         assert_eq!((answer.status(), answer.header("allow")), (405, Some(allowed)), "{name}");
+        assert_eq!(answer.header("x-content-type-options"), Some("nosniff"), "{name}");
+        // A laptop's browser would go to https://localhost for a year.
+        assert_eq!(answer.header("strict-transport-security"), None, "{name}");
     }
 }
 

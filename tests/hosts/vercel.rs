@@ -18,6 +18,8 @@ fn a_signed_webhook_is_answered_with_the_agents_twiml() {
     let answer = Function::start(&world, "voice").answered();
     assert_eq!((answer.status(), answer.header("content-type")), (200, Some("text/xml")));
     assert!(answer.text().contains("conv_1"), "{}", answer.text());
+    assert_eq!(answer.header("x-content-type-options"), Some("nosniff"));
+    assert_eq!(answer.header("strict-transport-security"), Some("max-age=31536000"));
     let asked = world.upstream.seen();
     assert_eq!(asked.len(), 1);
     let leaks = |(name, _): &(String, String)| name.starts_with("x-vercel-");
