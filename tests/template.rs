@@ -418,3 +418,33 @@ fn workflows_pin_what_they_run_and_ask_for_little() {
         assert!(matches!(everywhere[..], [("contents", Yaml::String(_))]), "{file}");
     }
 }
+
+/// What a dependency's build script could do with the right to deploy.
+#[test]
+fn no_job_that_may_deploy_runs_what_a_dependency_brings() {
+    let mut may_deploy = 0;
+    for file in files(".github/workflows") {
+        let workflow = YamlLoader::load_from_str(&read(&file)).unwrap().remove(0);
+        for (name, job) in entries(&workflow["jobs"]) {
+            let mut dumped = String::new();
+            yaml_rust2::YamlEmitter::new(&mut dumped).dump(job).unwrap();
+            let has_token = text(&job["permissions"]["id-token"]) == "write";
+            if !has_token && !dumped.contains("secrets.") {
+                continue;
+            }
+            may_deploy += 1;
+            for step in list(&job["steps"]) {
+                let run = text(&step["run"]);
+                for build in ["cargo", "rustup", "sam build", "vercel build", ".ci/", "npm run"] {
+                    assert!(!run.contains(build), "{file} {name}: {run}");
+                }
+                assert!(!run.contains("npm ") || run.contains("--ignore-scripts"), "{name}: {run}");
+                assert!(
+                    !run.contains("pip") || run.contains("--only-binary :all:"),
+                    "{name}: {run}"
+                );
+            }
+        }
+    }
+    assert_eq!(may_deploy, 2, "one for each host");
+}

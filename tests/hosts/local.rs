@@ -1,9 +1,12 @@
 //! No host at all: `./voice` in a developer's shell.
 
+use std::fs;
+use std::net::TcpStream;
+
 use crate::harness::http;
-use crate::harness::shell::start;
+use crate::harness::shell::{start, start_with_handles};
 use crate::harness::webhook::{FORM, answered, form, sign};
-use crate::harness::world::World;
+use crate::harness::world::{World, wait_until};
 
 #[test]
 fn every_function_is_plain_http_on_the_port_it_was_told() {
@@ -21,6 +24,9 @@ fn every_function_is_plain_http_on_the_port_it_was_told() {
         let target = format!("PUT /api/{path}");
         let answer = http::ask(address, &target, &[("host", "localhost")], b"").unwrap();
         assert_eq!((answer.status(), answer.header("allow")), (405, Some(allowed)), "{name}");
+        assert_eq!(answer.header("x-content-type-options"), Some("nosniff"), "{name}");
+        // A laptop's browser would go to https://localhost for a year.
+        assert_eq!(answer.header("strict-transport-security"), None, "{name}");
     }
 }
 
@@ -34,4 +40,18 @@ fn voice_connects_the_agent_without_a_host() {
     let body = form(&answered());
     let answer = http::ask(address, "POST /api/twilio/voice", &headers, body.as_bytes()).unwrap();
     assert!(answer.text().contains("conv_1"), "{}", answer.text());
+}
+
+#[test]
+fn file_handles_that_run_out_end_no_process() {
+    let world = World::new();
+    let (_process, address) = start_with_handles(&world, "status", 32);
+    // More than it can take; the others wait in the queue.
+    let idle: Vec<_> = (0..60).map(|_| TcpStream::connect(address).unwrap()).collect();
+    let log = || fs::read_to_string(world.log()).unwrap();
+    wait_until("the handles run out", || log().contains("no connection could be accepted"));
+    drop(idle);
+    let answer = http::ask(address, "OPTIONS /api/twilio/status", &[("host", "x")], b"").unwrap();
+    assert_eq!(answer.status(), 204);
+    assert!(log().lines().count() < 20, "{}", log());
 }

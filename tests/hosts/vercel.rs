@@ -1,13 +1,16 @@
-//! Vercel's side of `vercel_runtime` 2.x, with the functions as they are shipped.
+//! Vercel's side of the bridge, with the functions as they are shipped.
 
-use std::fs;
+use std::io::Write as _;
+use std::net::{SocketAddr, TcpStream};
+use std::time::{Duration, Instant};
+use std::{fs, thread};
 
 use serde_json::json;
 
 use crate::harness::http;
 use crate::harness::vercel::{APP, Function, VOICE};
 use crate::harness::webhook::{FORM, answered, form, sign};
-use crate::harness::world::{BEARER, CALL_SID, THEIR_NUMBER, World};
+use crate::harness::world::{BEARER, CALL_SID, THEIR_NUMBER, World, wait_until};
 
 #[test]
 fn a_signed_webhook_is_answered_with_the_agents_twiml() {
@@ -15,6 +18,8 @@ fn a_signed_webhook_is_answered_with_the_agents_twiml() {
     let answer = Function::start(&world, "voice").answered();
     assert_eq!((answer.status(), answer.header("content-type")), (200, Some("text/xml")));
     assert!(answer.text().contains("conv_1"), "{}", answer.text());
+    assert_eq!(answer.header("x-content-type-options"), Some("nosniff"));
+    assert_eq!(answer.header("strict-transport-security"), Some("max-age=31536000"));
     let asked = world.upstream.seen();
     assert_eq!(asked.len(), 1);
     let leaks = |(name, _): &(String, String)| name.starts_with("x-vercel-");
@@ -91,6 +96,77 @@ fn sigterm_ends_the_process_in_peace() {
     let mut voice = Function::start(&world, "voice");
     voice.answered();
     voice.end();
+}
+
+#[test]
+fn a_dial_in_flight_is_finished_and_on_record_when_the_host_ends_the_process() {
+    let world = World::new();
+    let mut make_call = Function::start(&world, "make-call");
+    let held = world.dialling.lock().unwrap();
+    let (address, body) = (make_call.address, json!({"to": THEIR_NUMBER}).to_string());
+    let dial = thread::spawn(move || {
+        let headers = [
+            ("host", "app.example"),
+            ("content-type", "application/json"),
+            ("authorization", BEARER),
+            ("x-vercel-internal-invocation-id", "inv_1"),
+            ("x-vercel-internal-request-id", "1"),
+        ];
+        http::ask(address, "POST /api/twilio/make-call", &headers, body.as_bytes())
+    });
+    world.wait_for_a_dial();
+    make_call.process.terminate();
+    wait_until("no new request is taken", || TcpStream::connect(address).is_err());
+    drop(held);
+    let answer = dial.join().unwrap().unwrap();
+    assert_eq!((answer.status(), &answer.json()["callSid"]), (200, &json!(CALL_SID)));
+    assert_eq!(make_call.message().unwrap()["type"], "end");
+    assert_eq!(make_call.message(), None);
+    assert!(make_call.process.wait().success());
+    let mut status = Function::start(&world, "status");
+    let by_sid = format!("GET /api/twilio/status?callSid={CALL_SID}");
+    let call = status.ask(&by_sid, &[("authorization", BEARER)], b"").json();
+    assert_eq!(call["status"], "queued", "{call}");
+}
+
+#[test]
+fn a_caller_that_hangs_up_ends_no_dial_and_the_host_is_told_when_it_is_over() {
+    let world = World::new();
+    let mut make_call = Function::start(&world, "make-call");
+    let held = world.dialling.lock().unwrap();
+    let body = json!({"to": THEIR_NUMBER}).to_string();
+    let request = format!(
+        "POST /api/twilio/make-call HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\n\
+         authorization: {BEARER}\r\nx-vercel-internal-invocation-id: inv_1\r\n\
+         x-vercel-internal-request-id: 1\r\ncontent-length: {}\r\n\r\n{body}",
+        body.len()
+    );
+    let mut caller = TcpStream::connect(make_call.address).unwrap();
+    caller.write_all(request.as_bytes()).unwrap();
+    world.wait_for_a_dial();
+    drop(caller);
+    // Answered after the connection was seen to be closed.
+    assert_eq!(ping(make_call.address), 200);
+    make_call.process.terminate();
+    drop(held);
+    assert_eq!(make_call.message().unwrap()["type"], "end");
+    assert_eq!(make_call.message(), None);
+    assert!(fs::read_to_string(world.log()).unwrap().contains("dialled"));
+}
+
+#[test]
+fn an_idle_connection_keeps_no_process() {
+    let world = World::new();
+    let voice = Function::start(&world, "voice");
+    let _idle = TcpStream::connect(voice.address).unwrap();
+    assert_eq!(ping(voice.address), 200);
+    let began = Instant::now();
+    voice.end();
+    assert!(began.elapsed() < Duration::from_secs(10), "{:?}", began.elapsed());
+}
+
+fn ping(address: SocketAddr) -> u16 {
+    http::ask(address, "GET /_vercel/ping", &[("host", "x")], b"").unwrap().status()
 }
 
 #[test]

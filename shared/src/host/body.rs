@@ -35,7 +35,7 @@ where
             Some(Err(_)) => {
                 let message = "The request broke off: send it again.";
                 let refusal = Refusal::new(Reason::InvalidJson, message);
-                return finished(&parts.method, refusal.into());
+                return finished(&app, &parts.method, refusal.into());
             }
             Some(Ok(frame)) => {
                 if let Ok(data) = frame.into_data() {

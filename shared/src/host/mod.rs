@@ -2,6 +2,7 @@
 
 pub mod body;
 pub mod client;
+mod ending;
 #[cfg(feature = "lambda")]
 pub mod lambda;
 mod log;
@@ -12,10 +13,11 @@ mod vercel;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use http::{Method, Request, Response, header};
+use http::{HeaderValue, Method, Request, Response, header};
 use tokio::time::timeout;
 use tracing::error;
 
+pub use ending::{patience, terminated};
 pub use log::{json_log, silence_panics};
 pub use start::{app, open_store};
 
@@ -92,11 +94,17 @@ pub async fn guarded<E: Endpoint>(
         error!(service = "close-loop", endpoint = E::NAME, "no answer in time");
         Ok(endpoint.last_word(&app))
     });
-    finished(&asked, answered.unwrap_or_else(|_| endpoint.last_word(&app)))
+    finished(&app, &asked, answered.unwrap_or_else(|_| endpoint.last_word(&app)))
 }
 
 /// What every answer has, whichever endpoint gave it. One to `HEAD` is that to `GET` without its body.
-fn finished(asked: &Method, mut response: Response<Bytes>) -> Response<Bytes> {
+fn finished(app: &App, asked: &Method, mut response: Response<Bytes>) -> Response<Bytes> {
+    let headers = response.headers_mut();
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    if app.settings.platform.is_deployed() {
+        let a_year = HeaderValue::from_static("max-age=31536000");
+        headers.insert(header::STRICT_TRANSPORT_SECURITY, a_year);
+    }
     if *asked == Method::HEAD {
         let body = std::mem::take(response.body_mut());
         response.headers_mut().insert(header::CONTENT_LENGTH, body.len().into());

@@ -12,11 +12,25 @@ pub(crate) fn start(
     name: &str,
     more: &[(&'static str, &str)],
 ) -> (Process, SocketAddr) {
+    start_by(&mut Command::new(binary(name)), world, more)
+}
+
+/// Starts a function that may have so many files and connections open.
+pub(crate) fn start_with_handles(world: &World, name: &str, most: u32) -> (Process, SocketAddr) {
+    let script = format!("ulimit -n {most}; exec \"$0\"");
+    start_by(Command::new("sh").arg("-c").arg(script).arg(binary(name)), world, &[])
+}
+
+fn start_by(
+    command: &mut Command,
+    world: &World,
+    more: &[(&'static str, &str)],
+) -> (Process, SocketAddr) {
     let address = free_port();
     let mut environment = world.settings(&format!("http://{address}"));
     environment.push(("VERCEL_DEV_PORT", address.port().to_string()));
     environment.extend(more.iter().map(|(name, value)| (*name, (*value).to_owned())));
-    let mut process = Process::start(&mut Command::new(binary(name)), &environment, &world.log());
+    let mut process = Process::start(command, &environment, &world.log());
     let expected = format!("Dev server listening: {}", address.port());
     assert_eq!(process.first_line().unwrap(), expected);
     (process, address)

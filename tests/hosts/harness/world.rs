@@ -2,11 +2,13 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::{env, fs, process};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+use std::{env, fs, process, thread};
 
 use serde_json::{Value, json};
 
-use super::http::{Answer, Message, Server};
+use super::http::{Answer, Message, PATIENCE, Server};
 use super::webhook::encode as form_encode;
 
 pub(crate) const ACCOUNT_SID: &str = "AC0123456789abcdef0123456789abcdef";
@@ -33,6 +35,8 @@ pub(crate) struct World {
     pub(crate) folder: PathBuf,
     /// Twilio's REST API and ElevenLabs, on one port.
     pub(crate) upstream: Server,
+    /// Twilio answers no dial while this is held.
+    pub(crate) dialling: Arc<Mutex<()>>,
     /// A setting that is left out.
     without: Option<&'static str>,
 }
@@ -44,7 +48,15 @@ impl World {
         // Short, and not in target/: a unix socket's path has at most some hundred bytes.
         let folder = env::temp_dir().join(format!("hosts-{}-{number}", process::id()));
         fs::create_dir_all(&folder).unwrap();
-        Self { folder, upstream: Server::start(answer), without: None }
+        let dialling = Arc::new(Mutex::new(()));
+        let of_twilio = Arc::clone(&dialling);
+        let upstream = Server::start(move |request| {
+            if request.target().ends_with("/Calls.json") {
+                drop(of_twilio.lock());
+            }
+            answer(request)
+        });
+        Self { folder, upstream, dialling, without: None }
     }
 
     /// The same deployment with one setting fewer.
@@ -75,6 +87,13 @@ impl World {
         settings
     }
 
+    /// Waits until Twilio has been asked to dial.
+    pub(crate) fn wait_for_a_dial(&self) {
+        wait_until("Twilio is asked to dial", || {
+            self.upstream.seen().iter().any(|it| it.target().ends_with("/Calls.json"))
+        });
+    }
+
     /// Twilio was asked this often to dial, and every webhook it was given is ours.
     pub(crate) fn assert_dialled_under(&self, app_url: &str, times: usize) {
         let seen = self.upstream.seen();
@@ -99,6 +118,15 @@ impl World {
 
     pub(crate) fn log(&self) -> PathBuf {
         self.file("log")
+    }
+}
+
+/// Looks again and again, far longer than it can take.
+pub(crate) fn wait_until(what: &str, is_so: impl Fn() -> bool) {
+    let deadline = Instant::now() + PATIENCE;
+    while !is_so() {
+        assert!(Instant::now() < deadline, "in vain: {what}");
+        thread::sleep(Duration::from_millis(5));
     }
 }
 

@@ -13,6 +13,7 @@ mod product {
         a_call_is_read_as_json
         a_recording_arrives_byte_for_byte
         a_function_without_settings_says_so_and_lives
+        every_answer_says_that_it_is_what_its_type_says_and_comes_by_https_alone
     }
 }
 

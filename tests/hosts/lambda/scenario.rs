@@ -4,7 +4,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
-use crate::harness::lambda::{Front, Lambda, json_body as body};
+use crate::harness::lambda::{Front, Lambda, header, json_body as body};
 use crate::harness::webhook::{answered, recorded};
 use crate::harness::world::{BEARER, CALL_SID, World, audio};
 
@@ -86,4 +86,28 @@ pub(super) fn a_function_without_settings_says_so_and_lives<L: Lambda>() {
     let answer = lambda.invoke(&Front::HttpApi.webhook(VOICE, CALL_ID, &answered()));
     assert_eq!(answer["statusCode"], 200, "{answer}");
     assert!(answer["body"].as_str().unwrap().contains("<Say>"), "{answer}");
+}
+
+pub(super) fn every_answer_says_that_it_is_what_its_type_says_and_comes_by_https_alone<
+    L: Lambda,
+>() {
+    let world = World::new();
+    let front = Front::HttpApi;
+    let Some(mut status) = start::<L>(&world, "status", front) else { return };
+    let Some(mut voice) = start::<L>(&world, "voice", front) else { return };
+    let answers = [
+        (204, status.invoke(&front.webhook(STATUS, CALL_ID, &answered()))),
+        (200, status.invoke(&front.get(STATUS, "", BEARER))),
+        (200, status.invoke(&front.head(STATUS, "", BEARER))),
+        (401, status.invoke(&front.get(STATUS, "", "Bearer wrong"))),
+        (200, voice.invoke(&front.webhook(VOICE, CALL_ID, &answered()))),
+        (403, voice.invoke(&front.signed(VOICE, CALL_ID, "c2lnbmF0dXJl", b""))),
+        (405, voice.invoke(&front.get(VOICE, "", ""))),
+    ];
+    for (expected, answer) in answers {
+        assert_eq!(answer["statusCode"], expected, "{answer}");
+        assert_eq!(header(&answer, "x-content-type-options"), Some("nosniff"), "{answer}");
+        let https = header(&answer, "strict-transport-security");
+        assert_eq!(https, Some("max-age=31536000"), "{answer}");
+    }
 }

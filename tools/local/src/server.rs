@@ -7,9 +7,11 @@ use std::sync::Arc;
 use axum::Router;
 use axum::middleware::from_fn;
 use shared::endpoint::App;
+use shared::host::{patience, terminated};
 use shared::store::timely;
 use simulators::{Config, Pace, Simulators};
 use tokio::net::TcpListener;
+use tokio::sync::oneshot;
 
 use super::host_guard::{HostGuard, check};
 use super::{Environment, Mode, functions, mode, page};
@@ -97,10 +99,22 @@ impl Server {
         Ok(Self { address, mode, app, simulators, made_token, listener, router })
     }
 
-    /// Answers until the process ends.
+    /// Answers until the process is told to end, and finishes what is in flight then.
     pub async fn run(self) -> std::io::Result<()> {
         let service = self.router.into_make_service_with_connect_info::<SocketAddr>();
-        axum::serve(self.listener, service).await
+        let (tell, told) = oneshot::channel();
+        let ending = async {
+            terminated().await;
+            let _ = tell.send(());
+        };
+        let late = async {
+            let _ = told.await;
+            patience().await;
+        };
+        tokio::select! {
+            served = axum::serve(self.listener, service).with_graceful_shutdown(ending) => served,
+            () = late => Ok(()),
+        }
     }
 }
 

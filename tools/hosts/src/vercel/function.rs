@@ -1,4 +1,4 @@
-//! Vercel's side of `vercel_runtime` 2.x: a unix socket for messages, HTTP for requests, SIGTERM.
+//! Vercel's side of the bridge, as `vercel_runtime` 2.x talks to it: a unix socket for messages, HTTP for requests, SIGTERM.
 
 use std::collections::HashMap;
 use std::fs;

@@ -8,6 +8,7 @@ mod bench;
 mod callbacks;
 mod destinations;
 mod dial_outcomes;
+mod ending;
 mod ends;
 mod existing_app;
 mod happy_path;
