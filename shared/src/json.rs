@@ -74,11 +74,18 @@ impl<'a> Members<'a> {
     }
 }
 
-/// What cannot be read, such as half a surrogate pair, stays as it was written.
+/// Objects inside are treated alike, and texts are read; numbers and lists stay as they were written,
+/// and so does what cannot be read, such as half a surrogate pair or an object with a name twice.
 fn member(name: &str, value: &RawValue) -> String {
-    let read: Result<serde_json::Value, _> = serde_json::from_str(value.get());
-    let value = read.map_or_else(|_| value.get().to_owned(), |value| value.to_string());
-    format!("{name:?}:{value}")
+    let json = value.get();
+    let read = match json.as_bytes().first() {
+        Some(b'{') => Members::parse(json.as_bytes())
+            .ok()
+            .map(|members| format!("{{{}}}", members.canonical())),
+        Some(b'"') => serde_json::from_str::<String>(json).ok().map(|text| format!("{text:?}")),
+        _ => None,
+    };
+    format!("{name:?}:{}", read.unwrap_or_else(|| json.to_owned()))
 }
 
 /// A name that came from outside, short enough to be repeated in an answer.
@@ -128,10 +135,16 @@ mod tests {
 
     #[test]
     fn order_and_white_space_change_nothing_in_the_canonical_text_and_values_do() {
-        let canonical = |text: &'static str| Members::parse(text.as_bytes()).unwrap().canonical();
-        let one = canonical(r#"{"b": {"d": 1, "c": [ 2 ]}, "a": null, "e": "x"}"#);
-        assert_eq!(one, canonical(r#"{"e":"x","b":{"c":[2],"d":1}}"#));
-        assert_ne!(one, canonical(r#"{"e":"x","b":{"c":[2],"d":1.5}}"#));
+        let canonical = |text: &str| Members::parse(text.as_bytes()).unwrap().canonical();
+        let one = canonical(r#"{"b": {"d": 1, "c": "\u0032"}, "a": null, "e": "x"}"#);
+        assert_eq!(one, canonical(r#"{"e":"x","b":{"c":"2","d":1}}"#));
+        for other in [r#""d":1.0"#, r#""d":2"#, r#""d":1,"d":1"#] {
+            assert_ne!(
+                one,
+                canonical(&format!(r#"{{"e":"x","b":{{"c":"2",{other}}}}}"#)),
+                "{other}"
+            );
+        }
         assert_ne!(canonical(r#"{"a":"\ud83d"}"#), canonical(r#"{"a":"\ud83e"}"#));
     }
 }

@@ -1,6 +1,6 @@
 //! Vercel's side of the bridge, with the functions as they are shipped.
 
-use std::io::Write as _;
+use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
 use std::{fs, thread};
@@ -116,7 +116,7 @@ fn a_dial_in_flight_is_finished_and_on_record_when_the_host_ends_the_process() {
     });
     world.wait_for_a_dial();
     make_call.process.terminate();
-    wait_until("no new request is taken", || TcpStream::connect(address).is_err());
+    wait_until("no new request is taken", || !answers(address));
     drop(held);
     let answer = dial.join().unwrap().unwrap();
     assert_eq!((answer.status(), &answer.json()["callSid"]), (200, &json!(CALL_SID)));
@@ -163,6 +163,14 @@ fn an_idle_connection_keeps_no_process() {
     let began = Instant::now();
     voice.end();
     assert!(began.elapsed() < Duration::from_secs(10), "{:?}", began.elapsed());
+}
+
+/// Whether a new request gets an answer at once.
+fn answers(address: SocketAddr) -> bool {
+    let Ok(mut caller) = TcpStream::connect(address) else { return false };
+    caller.set_read_timeout(Some(Duration::from_millis(200))).unwrap();
+    let asked = caller.write_all(b"GET /_vercel/ping HTTP/1.1\r\nhost: x\r\n\r\n");
+    asked.is_ok() && caller.read(&mut [0; 1]).is_ok_and(|read| read > 0)
 }
 
 fn ping(address: SocketAddr) -> u16 {

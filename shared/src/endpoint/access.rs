@@ -99,8 +99,8 @@ fn is_laptop(settings: &Settings) -> bool {
 /// What a caller without the token is told that asks for something beyond its share.
 pub(super) fn needs_token(settings: &Settings, or_else: &str) -> Refusal {
     if matches!(settings.access.token, Token::Set(_)) {
-        let message = "Send the header `Authorization: Bearer <MAKE_CALL_TOKEN>`.";
-        Refusal::new(Reason::Unauthorized, message)
+        let message = "Send the header `Authorization: Bearer <MAKE_CALL_TOKEN>`";
+        Refusal::new(Reason::Unauthorized, format!("{message}{or_else}."))
             .with_header(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"))
     } else {
         let message = "On the server set MAKE_CALL_TOKEN and send it as `Authorization: Bearer`";

@@ -21,36 +21,20 @@ const SPAN: Duration = Duration::from_secs(60);
 /// Clients remembered at most.
 const REMEMBERED: usize = 1024;
 
-/// How long a client that is over its limit is refused without asking the store again. Short, because
-/// a place may be given back meanwhile.
-const DENIED: Duration = Duration::from_secs(30);
-
 /// The clients of this process, by the hash of their address.
 #[derive(Debug)]
 pub(crate) struct Callers {
     /// Since when each is counted, and how many requests it made.
     counts: Recent<String, (Timestamp, u32)>,
-    /// Until when each is refused.
-    denials: Recent<String, Timestamp>,
 }
 
 impl Default for Callers {
     fn default() -> Self {
-        Self { counts: Recent::new(REMEMBERED), denials: Recent::new(REMEMBERED) }
+        Self { counts: Recent::new(REMEMBERED) }
     }
 }
 
 impl Callers {
-    /// Until when the client may not dial, as far as this process was told, if that is still to come.
-    pub(super) fn denied_until(&self, client: &String, now: Timestamp) -> Option<Timestamp> {
-        self.denials.recall(client).filter(|until| *until > now)
-    }
-
-    /// Remembers for a while that the store refused the client until `free_at`.
-    pub(super) fn deny(&self, client: &String, free_at: Timestamp, now: Timestamp) {
-        self.denials.remember(client, free_at.min(now.plus(DENIED)));
-    }
-
     fn count(&self, client: &String, now: Timestamp) -> (Timestamp, u32) {
         self.counts.update(client, |known| match known {
             Some((since, count)) if now < since.plus(SPAN) => (since, count.saturating_add(1)),
@@ -100,26 +84,6 @@ pub(super) fn over(reason: Reason, free_at: Timestamp, now: Timestamp) -> Refusa
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_denial_is_remembered_for_a_while_and_for_its_client_alone() {
-        let at = Timestamp::from_millis;
-        let callers = Callers::default();
-        let [a, b] = ["a", "b"].map(str::to_owned);
-        callers.deny(&a, at(100), at(0));
-        assert_eq!(callers.denied_until(&a, at(99)), Some(at(100)));
-        assert_eq!(
-            (callers.denied_until(&a, at(100)), callers.denied_until(&b, at(0))),
-            (None, None)
-        );
-        callers.deny(&a, at(3_600_000), at(0));
-        assert_eq!(callers.denied_until(&a, at(29_999)), Some(at(30_000)));
-        assert_eq!(
-            callers.denied_until(&a, at(30_000)),
-            None,
-            "its place may have been given back"
-        );
-    }
 
     #[test]
     fn a_caller_that_comes_at_the_time_that_was_named_is_not_too_early() {

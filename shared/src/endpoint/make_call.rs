@@ -30,7 +30,7 @@ use crate::twilio::{DIAL_TIMEOUT, DialError, WebhookUrls, create_call, create_ca
 
 use super::access::{Caller, Scope, allow_origin, authorize, preflight};
 use super::answer::json;
-use super::callers::{admit, over};
+use super::callers::admit;
 use super::refusal::{Reason, Refusal};
 use super::{App, Endpoint};
 use admission::{Admission, GIVING_BACK};
@@ -92,7 +92,7 @@ async fn dial(app: &App, request: &Request<Bytes>) -> Result<Response<Bytes>, Re
     let key = IdempotencyKey::of(headers)?;
     let sent = Sent::parse(headers, request.body())?;
     let key = key.map(|key| key.named(&caller, &sent.canonical));
-    match (judge(app, &caller, client.as_ref(), &sent), key) {
+    match (judge(app, &caller, &sent), key) {
         (Ok(judged), key) => {
             let placed = place(app, &judged, client.as_ref(), key).await;
             placed.map_err(|refusal| refusal.about(&judged.wanted.to))
@@ -110,12 +110,7 @@ struct Judged<'a> {
 }
 
 /// Everything about a new dial that can be judged before anything is written.
-fn judge<'a>(
-    app: &'a App,
-    caller: &Caller,
-    client: Option<&String>,
-    sent: &Sent<'_>,
-) -> Result<Judged<'a>, Refusal> {
+fn judge<'a>(app: &'a App, caller: &Caller, sent: &Sent<'_>) -> Result<Judged<'a>, Refusal> {
     let settings = &app.settings;
     let dialling = settings.for_dialling().map_err(Refusal::misconfigured)?;
     if settings.limits.paused {
@@ -125,9 +120,6 @@ fn judge<'a>(
     let now = app.clock.now();
     permit_destination(&settings.destinations, dialling.phone_number, &wanted.to, now)
         .map_err(|refusal| refusal.about(&wanted.to))?;
-    if let Some(until) = client.and_then(|client| app.callers.denied_until(client, now)) {
-        return Err(over(Reason::RateLimited, until, now).about(&wanted.to));
-    }
     Ok(Judged { dialling, wanted, is_anonymous: !caller.has_token() })
 }
 

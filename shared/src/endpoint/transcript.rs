@@ -105,9 +105,12 @@ async fn read(app: &App, request: &Request<Bytes>) -> Result<Response<Bytes>, Re
     let by = required_lookup(request)?;
     let now = app.clock.now();
     let record = timely(app.store.load(&by, now)).await.map_err(|error| unreadable(&error))?;
-    let call = record.ok_or_else(call_not_found)?.fold();
+    let record = record.ok_or_else(call_not_found)?;
+    let call = record.fold();
     let (Some(call_sid), Some(conversation_id)) = (&call.call_sid, &call.conversation_id) else {
-        return Ok(without_conversation(&call));
+        // A call that rang us has no intent: it was answered at once, or is over.
+        let ring = record.intent().map_or(0, |intent| intent.timeout_seconds);
+        return Ok(without_conversation(&call, Duration::from_secs(ring.into()), now));
     };
     let Some(agent) = &app.settings.elevenlabs else {
         return Err(Refusal::misconfigured(&app.settings.problems));
@@ -115,9 +118,12 @@ async fn read(app: &App, request: &Request<Bytes>) -> Result<Response<Bytes>, Re
     Ok(Following { app, agent, call: &call, call_sid, conversation_id }.state().await)
 }
 
-/// What is said of a call whose conversation is not known.
-fn without_conversation(call: &Call) -> Response<Bytes> {
-    let (status, truncated) = if !call.is_over() {
+/// What is said of a call whose conversation is not known. The end of a call that rang in vain may not
+/// have been told: once the phone cannot ring any more, no conversation can begin.
+fn without_conversation(call: &Call, ring: Duration, now: Timestamp) -> Response<Bytes> {
+    let rings_no_more = call.created_at.is_some_and(|at| at.plus(ring).plus(NEVER_JOINED) <= now);
+    let was_answered = call.answered_at.is_some();
+    let (status, truncated) = if !call.is_over() && (was_answered || !rings_no_more) {
         ("pending", false)
     } else if call.answered_at.is_none() || call.failure.is_some() {
         ("failed", false)
@@ -183,20 +189,23 @@ impl Following<'_> {
         let http = &self.app.http;
         let asked =
             fetch_conversation(http, self.agent, self.conversation_id, ANSWER_TIMEOUT).await;
-        let (told, is_stale) = match asked {
-            Ok(conversation) => (self.tell(&conversation, now), false),
-            Err(AgentError::TooLarge) if self.call.is_over() => {
+        let told = match asked {
+            Ok(conversation) => self.tell(&conversation, now),
+            // Larger than we hold, or deleted: asked again it will be no other.
+            Err(AgentError::TooLarge | AgentError::Status { status: 404, .. })
+                if self.call.is_over() =>
+            {
                 let body = self.body(ConversationStatus::Done, Vec::new(), true);
-                (Told { at: now, is_final: true, body }, false)
+                Told { at: now, is_final: true, is_stale: false, body: Some(body) }
             }
             Err(error) => {
                 self.log(&error);
-                let body = told.map_or_else(|| self.unknown().into_body(), |told| told.body);
-                (Told { at: now, is_final: false, body }, true)
+                let body = told.and_then(|told| told.body);
+                Told { at: now, is_final: false, is_stale: true, body }
             }
         };
         self.app.transcripts.0.remember(self.call_sid, told.clone());
-        if is_stale { stale(self.again(&told)) } else { self.again(&told) }
+        self.again(&told)
     }
 
     fn tell(&self, conversation: &Conversation, now: Timestamp) -> Told {
@@ -227,7 +236,8 @@ impl Following<'_> {
             .collect();
         let truncated = turns.len() < conversation.turns.len();
         let is_final = matches!(status, ConversationStatus::Done | ConversationStatus::Failed);
-        Told { at: now, is_final, body: self.body(status, turns, truncated) }
+        let body = Some(self.body(status, turns, truncated));
+        Told { at: now, is_final, is_stale: false, body }
     }
 
     /// Nothing was told yet, and nothing can be asked now.
@@ -252,9 +262,10 @@ impl Following<'_> {
     }
 
     fn again(&self, told: &Told) -> Response<Bytes> {
+        let Some(body) = &told.body else { return stale(self.unknown()) };
         let mut response = json(StatusCode::OK, &());
-        *response.body_mut() = told.body.clone();
-        response
+        *response.body_mut() = body.clone();
+        if told.is_stale { stale(response) } else { response }
     }
 
     fn log(&self, failure: &AgentError) {
@@ -281,7 +292,10 @@ struct Told {
     at: Timestamp,
     /// Whether ElevenLabs has nothing to add.
     is_final: bool,
-    body: Bytes,
+    /// Whether ElevenLabs did not answer, and the body is of an earlier time.
+    is_stale: bool,
+    /// `None`: ElevenLabs has told nothing yet.
+    body: Option<Bytes>,
 }
 
 /// What this process was told last about each call.

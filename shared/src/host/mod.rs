@@ -2,7 +2,6 @@
 
 pub mod body;
 pub mod client;
-mod ending;
 #[cfg(feature = "lambda")]
 pub mod lambda;
 mod log;
@@ -17,7 +16,6 @@ use http::{HeaderValue, Method, Request, Response, header};
 use tokio::time::timeout;
 use tracing::error;
 
-pub use ending::{patience, terminated};
 pub use log::{json_log, silence_panics};
 pub use start::{app, open_store};
 

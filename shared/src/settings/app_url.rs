@@ -21,7 +21,7 @@ impl AppUrl {
     pub fn parse(text: &str) -> Result<Self, String> {
         let base = text.trim().trim_end_matches('/');
         let url = http_url(base)?;
-        if url.path().contains("/api/") {
+        if url.path().contains("/api/") || url.path().ends_with("/api") {
             return Err("must be the base alone, without the path of an endpoint".to_owned());
         }
         Ok(Self { base: base.to_owned(), origin: Origin::of(&url) })

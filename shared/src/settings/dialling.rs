@@ -64,5 +64,9 @@ fn campaign_variable(text: &str) -> Result<CampaignVariable, String> {
         return Err(wanted());
     }
     check_name(variable).map_err(|error| error.to_string())?;
+    if variable.starts_with("secret__") {
+        // Pages without the token send campaignData too.
+        return Err("must not name a secret__ variable".to_owned());
+    }
     Ok(CampaignVariable { member: member.to_owned(), variable: variable.to_owned() })
 }

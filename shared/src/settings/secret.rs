@@ -33,7 +33,7 @@ impl fmt::Debug for Secret {
 
 /// `your_auth_token`, `<token>`, `xxxxxxxx`, `changeme`, `...`.
 fn is_placeholder(text: &str) -> bool {
-    let plain = text.to_ascii_lowercase().replace(['-', '_'], "");
+    let plain = text.trim_start_matches("sk_").to_ascii_lowercase().replace(['-', '_'], "");
     let is_one_letter =
         plain.len() > 3 && plain.bytes().all(|b| plain.as_bytes().first() == Some(&b));
     is_one_letter
@@ -41,7 +41,7 @@ fn is_placeholder(text: &str) -> bool {
         || ["changeme", "placeholder", "replaceme", "..."].iter().any(|word| plain.contains(word))
         || ["your", "my"].iter().any(|owner| {
             let what = plain.strip_prefix(owner).unwrap_or_default();
-            ["api", "auth", "key", "secret", "token", "twilio", "elevenlabs"]
+            ["agent", "api", "auth", "key", "secret", "token", "twilio", "elevenlabs"]
                 .iter()
                 .any(|word| what.starts_with(word))
         })

@@ -320,7 +320,10 @@ fn campaign_variables_are_pairs_of_a_member_and_a_variable() {
         variable: variable.to_owned(),
     };
     assert_eq!(set("a=b, a = c ,"), [pair("a", "b"), pair("a", "c")]);
-    assert_refused("CAMPAIGN_VARIABLES", &["a", "a=", "=b", "a=call_id", "a=system__x", "a=x,b=x"]);
+    assert_refused(
+        "CAMPAIGN_VARIABLES",
+        &["a", "a=", "=b", "a=call_id", "a=system__x", "a=secret__x", "a=x,b=x"],
+    );
 }
 
 #[test]
@@ -391,7 +394,9 @@ fn what_can_never_work_is_refused_with_its_true_reason() {
         ("TWILIO_AUTH_TOKEN", "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx", "placeholder"),
         ("ELEVENLABS_API_KEY", "<your-api-key>", "placeholder"),
         ("ELEVENLABS_API_KEY", "your-elevenlabs-api-key", "placeholder"),
-        ("ELEVENLABS_AGENT_ID", "YOUR_AGENT_TOKEN_CHANGEME", "placeholder"),
+        ("NEXT_PUBLIC_APP_URL", "https://app.example/api", "path of an endpoint"),
+        ("ELEVENLABS_API_KEY", "sk_your_key_here", "placeholder"),
+        ("ELEVENLABS_AGENT_ID", "your_agent_id", "placeholder"),
         ("MAKE_CALL_TOKEN", "change-me-change-me", "placeholder"),
     ] {
         let settings = parse(&with(&[(name, value)]));

@@ -3,6 +3,7 @@
 //!
 //! A crate of its own, so that no function ever links it.
 
+mod ending;
 mod environment;
 mod functions;
 mod host_guard;

@@ -64,6 +64,9 @@ async fn listen(port: Option<&str>) -> Result<TcpListener, String> {
 fn greet(server: &Server) {
     let address = server.address;
     println!("close-loop listens on http://{address}");
+    for problem in &server.app.settings.problems {
+        println!("  MISCONFIGURED, so nothing is dialled: {problem}");
+    }
     let app_url = server.app.settings.app_url.as_ref().map(|app_url| app_url.base());
     if let Some(base) = app_url.filter(|base| *base != format!("http://{address}")) {
         println!("  Twilio calls back at {base}");

@@ -7,12 +7,12 @@ use std::sync::Arc;
 use axum::Router;
 use axum::middleware::from_fn;
 use shared::endpoint::App;
-use shared::host::{patience, terminated};
 use shared::store::timely;
 use simulators::{Config, Pace, Simulators};
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 
+use super::ending::{patience, terminated};
 use super::host_guard::{HostGuard, check};
 use super::{Environment, Mode, functions, mode, page};
 

@@ -125,9 +125,6 @@ impl<'a> Admission<'a> {
                 Err(error) => return Err(self.store_failed(&error).await),
             };
             self.taken.pop();
-            if let (Place::Client, Some(client)) = (place, self.client) {
-                self.app.callers.deny(client, free_at, now);
-            }
             self.give_back().await;
             return Err(over(reason, free_at, now));
         }

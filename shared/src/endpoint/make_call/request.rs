@@ -76,11 +76,13 @@ impl DialRequest {
         };
         let to = to(&mut members)?;
         let own = variables(&mut members)?;
-        let is_listed = |name: &String| anonymous.variables.contains(name);
-        if !caller.has_token() && !own.iter().all(|(name, _)| is_listed(name)) {
-            let or_else = ", or name the variables in ANONYMOUS_VARIABLES";
-            return Err(needs_token(settings, or_else)
-                .with_error("This caller may not set these dynamic variables."));
+        let unlisted = |name: &&String| !anonymous.variables.contains(name);
+        if !caller.has_token()
+            && let Some(name) = own.iter().map(|(name, _)| name).find(unlisted)
+        {
+            let or_else = ", or name the variable in ANONYMOUS_VARIABLES";
+            let error = format!("This caller may not set the dynamic variable {:?}.", cut(name));
+            return Err(needs_token(settings, or_else).with_error(error));
         }
         let campaign = campaign_variables(&mut members, calling)?;
         let dynamic_variables = own
@@ -109,7 +111,9 @@ impl DialRequest {
         };
         // A misspelt name must not ring a person without the variables or the limit that was meant.
         match members.first_name() {
-            Some(name) => Err(invalid(format!("Unknown parameter {:?}.", cut(name)))),
+            Some(name) => {
+                Err(invalid(format!("Unknown parameter {:?}: check its spelling.", cut(name))))
+            }
             None => Ok(request),
         }
     }

@@ -8,7 +8,6 @@ use serde_json::{Value, json};
 use shared::endpoint::{App, ClientAddress, MakeCall};
 
 use crate::bench::{ANSWERS, Bench, TOKEN, ask, dial_request};
-use crate::stores::Switch;
 
 const OTHER: &str = "+12125550124";
 
@@ -71,17 +70,22 @@ async fn whoever_shows_the_token_is_held_up_by_no_window_of_clients() {
     }
 }
 
+/// Places that are held for a moment refuse others, and that is all.
 #[tokio::test]
-async fn a_denied_client_is_refused_from_memory_and_the_store_is_not_asked() {
+async fn dials_at_once_that_come_to_nothing_lock_no_visitor_out() {
     let bench = Bench::new().await;
-    let store = Switch::before(Arc::clone(&bench.app.store));
-    let pairs = [("CALL_RATE_PER_CLIENT", "1"), ("CALL_COOLDOWN_SECONDS", "0")];
-    let app = bench.function(&pairs, Some(store.clone()));
+    let app =
+        bench.function(&[("CALL_RATE_PER_CLIENT", "2"), ("CALL_COOLDOWN_SECONDS", "0")], None);
+    bench.create_answers(simulators::CreateFault::Reject(21211));
+    let dials = (0..20).map(|_| {
+        let (app, request) = (Arc::clone(&app), dial_request(&bench.base, &json!({"to": ANSWERS})));
+        tokio::spawn(async move { ask(MakeCall, &app, request).await.0 })
+    });
+    for dial in dials.collect::<Vec<_>>() {
+        assert!(matches!(dial.await.unwrap(), 429 | 502));
+    }
+    bench.create_answers(simulators::CreateFault::Ok);
     assert_eq!(dial(&app, &bench, ANSWERS).await.0, 200);
-    refused(&dial(&app, &bench, ANSWERS).await, 429, "rate_limited", 3600);
-    store.between().fail(&["take_window", "claim_key"]);
-    refused(&dial(&app, &bench, ANSWERS).await, 429, "rate_limited", 3600);
-    assert_eq!(dial_from(&app, &bench, "192.0.2.2", ANSWERS).await.0, 503, "others ask it");
 }
 
 #[tokio::test]

@@ -119,10 +119,8 @@ async fn an_unknown_call_is_404_and_a_malformed_name_400() {
 
 #[tokio::test]
 async fn with_elevenlabs_down_a_page_gets_the_last_known_state_and_when_to_ask_again() {
-    use ConversationFault::{
-        HangUp, Nonsense, NotFound, RateLimited, ServerError, Truncated, Unauthorized,
-    };
-    for fault in [HangUp, Nonsense, NotFound, RateLimited, ServerError, Truncated, Unauthorized] {
+    use ConversationFault::{HangUp, Nonsense, RateLimited, ServerError, Truncated, Unauthorized};
+    for fault in [HangUp, Nonsense, RateLimited, ServerError, Truncated, Unauthorized] {
         let bench = Bench::new().await;
         let query = talking(&bench).await;
         let before = read(&bench.app, &bench.base, &query).await;
@@ -133,10 +131,35 @@ async fn with_elevenlabs_down_a_page_gets_the_last_known_state_and_when_to_ask_a
         assert_eq!((status, retry.as_deref()), (200, Some("2")), "{fault:?}");
         let empty = (&json!("processing"), &json!([]));
         assert_eq!((&body["status"], &body["transcript"]), empty, "{fault:?}: {body}");
-        assert_eq!(read(&other, &bench.base, &query).await.1, body, "and again, unasked");
+        let again = read(&other, &bench.base, &query).await;
+        assert_eq!((again.1, again.2.as_deref()), (body, Some("2")), "and again, unasked");
         assert_eq!(asked(&bench), 2);
         assert_eq!(read(&bench.app, &bench.base, &query).await.1, before.1, "who knows tells");
     }
+}
+
+#[tokio::test]
+async fn a_conversation_that_is_gone_once_the_call_is_over_is_done_and_not_asked_for_again() {
+    let bench = Bench::new().await;
+    bench.faults(|faults| faults.elevenlabs.conversations = ConversationFault::NotFound);
+    let call = bench.call(json!({"to": ANSWERS})).await;
+    for _ in 0..2 {
+        let (status, body) = bench.transcript(&call).await;
+        let told = (&body["status"], &body["truncated"]);
+        assert_eq!((status, told), (200, (&json!("done"), &json!(true))));
+    }
+    assert_eq!(asked(&bench), 1);
+}
+
+#[tokio::test]
+async fn a_call_that_rang_in_vain_reads_failed_though_no_callback_told_its_end() {
+    let bench = Bench::new().await;
+    bench.faults(|faults| faults.twilio.drop = 1.0);
+    let call = bench.call(json!({"to": "+12125550101"})).await;
+    let query = query_of(&call);
+    assert_eq!(read(&bench.app, &bench.base, &query).await.1["status"], "pending");
+    let later = bench.later(Duration::from_secs(30 + 61));
+    assert_eq!(read(&later, &bench.base, &query).await.1["status"], "failed");
 }
 
 #[tokio::test(start_paused = true)]

@@ -107,8 +107,8 @@ async fn a_refusal_costs_no_more_requests_than_is_promised() {
             "rate_limited",
             &[("CALL_RATE_PER_CLIENT", "1")],
             Dial { key: "2", to: other.to, ..FIRST },
-            3,
-            1,
+            5,
+            5,
         ),
         ("destination_cooldown", &[], Dial { to: FIRST.to, ..other }, 5, 5),
         (

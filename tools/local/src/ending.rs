@@ -7,7 +7,7 @@ const FINISHING: Duration = Duration::from_secs(20);
 
 /// The host ends the process, or Ctrl-C does in a shell: noticed from the call on, not from the first
 /// poll.
-pub fn terminated() -> impl Future<Output = ()> {
+pub(crate) fn terminated() -> impl Future<Output = ()> {
     // Fails only where signals cannot be had at all.
     #[cfg(unix)]
     let terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate());
@@ -24,7 +24,7 @@ pub fn terminated() -> impl Future<Output = ()> {
 }
 
 /// For so long is waited for what is in flight, or until the process is told a second time.
-pub async fn patience() {
+pub(crate) async fn patience() {
     tokio::select! {
         () = tokio::time::sleep(FINISHING) => {}
         () = terminated() => {}
