@@ -145,6 +145,8 @@ pub(crate) struct Ledger {
     pub(crate) dials: Vec<Arc<Invocation>>,
     /// By `callId`: the requests that registered a conversation.
     pub(crate) registrations: BTreeMap<String, Vec<Arc<Invocation>>>,
+    /// By conversation: the requests that asked ElevenLabs for it.
+    pub(crate) questions: BTreeMap<String, Vec<Arc<Invocation>>>,
     /// By `callId`: the deliveries that were told they ended the call.
     pub(crate) ends: BTreeMap<String, BTreeSet<String>>,
     /// By `callId`: calls of which some write was not answered.
