@@ -144,7 +144,7 @@ fn conversations(world: &World, ledger: &Ledger) {
     }
 }
 
-/// ElevenLabs is asked for a conversation at most once in two seconds, whoever reads. The place of a
+/// ElevenLabs is asked for a conversation at most once in two seconds, however many read. The place of a
 /// question is taken some time between its request and the question.
 fn questions(world: &World, ledger: &Ledger) {
     for (name, asked) in &ledger.questions {

@@ -117,7 +117,7 @@ pub(crate) struct RealCall {
     pub(crate) acknowledged: BTreeSet<String>,
     /// Every TwiML that was given.
     pub(crate) twiml: Vec<String>,
-    /// What the first request was told of it that was told of it.
+    /// The body of the first answer that told of it.
     pub(crate) answer: Option<Value>,
     /// Voice webhooks, and the requests for them.
     pub(crate) voices: Vec<Arc<Invocation>>,
