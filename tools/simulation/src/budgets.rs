@@ -62,14 +62,14 @@ const PREPARED: i64 = 60_000;
 const ANONYMOUS_LEASE: i64 = 420_000;
 
 impl Budget {
-    /// Of the window with this name; none of the look-ups at Twilio.
+    /// Of the window with this name; none of those that space questions to Twilio and ElevenLabs.
     pub(crate) fn of_window(name: &str, window: Window) -> Option<Self> {
         let length = signed(u64::try_from(window.length.as_millis()).unwrap_or(u64::MAX));
         match name {
             "anonymous calls" => Some(Self::AnonymousCalls),
-            _ if name.starts_with("look ") => None,
             _ if length == HOUR => Some(Self::ClientsHour),
-            _ => Some(Self::NumbersDay),
+            _ if length == DAY => Some(Self::NumbersDay),
+            _ => None,
         }
     }
 

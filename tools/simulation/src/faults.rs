@@ -74,7 +74,7 @@ enum About {
     Place((Budget, String), String),
 }
 
-/// Nobody knows whether the place is taken or free.
+/// Whether the place is taken or free cannot be known any more.
 fn trouble(world: &World, about: &About) {
     if let About::Place(budget, entry) = about
         && let Some(places) = lock(&world.ledger).places.get_mut(budget)

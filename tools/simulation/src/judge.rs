@@ -19,6 +19,9 @@ pub(crate) const DAY: i64 = 24 * HOUR;
 /// What a lease adds to the longest a call can last, milliseconds.
 pub(crate) const LEASE_MARGIN: i64 = 60_000;
 
+/// The least time between two questions about one conversation, milliseconds.
+const QUESTION: i64 = 2000;
+
 /// Judges a schedule that is over.
 pub(crate) fn judge(world: &World) {
     let ledger = lock(&world.ledger);
@@ -27,6 +30,7 @@ pub(crate) fn judge(world: &World) {
     concurrency(world, &ledger);
     days(world, &ledger);
     conversations(world, &ledger);
+    questions(world, &ledger);
     words(world, &ledger);
 }
 
@@ -136,6 +140,20 @@ fn conversations(world: &World, ledger: &Ledger) {
         let guarded = registrations.iter().filter(|by| !Invocation::is(&by.claim_failed));
         if guarded.count() > 1 {
             world.violation(format!("{call_id}: a second conversation was registered"));
+        }
+    }
+}
+
+/// ElevenLabs is asked for a conversation at most once in two seconds, however many read. The place of a
+/// question is taken some time between its request and the question.
+fn questions(world: &World, ledger: &Ledger) {
+    for (name, asked) in &ledger.questions {
+        let [arrived, reached] = [|by: &Invocation| by.arrived, Invocation::asked_at]
+            .map(|time| asked.iter().map(|by| signed(time(by))).collect::<Vec<_>>());
+        let apart = |a: usize, b: usize| (reached[b] - arrived[a]).max(reached[a] - arrived[b]);
+        let all = 0..asked.len();
+        if all.clone().any(|b| (0..b).any(|a| apart(a, b) < QUESTION - world.spread())) {
+            world.violation(format!("{name}: asked ElevenLabs twice within two seconds"));
         }
     }
 }

@@ -117,7 +117,7 @@ pub(crate) struct RealCall {
     pub(crate) acknowledged: BTreeSet<String>,
     /// Every TwiML that was given.
     pub(crate) twiml: Vec<String>,
-    /// What the first request was told of it that was told of it.
+    /// The body of the first answer that told of it.
     pub(crate) answer: Option<Value>,
     /// Voice webhooks, and the requests for them.
     pub(crate) voices: Vec<Arc<Invocation>>,
@@ -145,6 +145,8 @@ pub(crate) struct Ledger {
     pub(crate) dials: Vec<Arc<Invocation>>,
     /// By `callId`: the requests that registered a conversation.
     pub(crate) registrations: BTreeMap<String, Vec<Arc<Invocation>>>,
+    /// By conversation: the requests that asked ElevenLabs for it.
+    pub(crate) questions: BTreeMap<String, Vec<Arc<Invocation>>>,
     /// By `callId`: the deliveries that were told they ended the call.
     pub(crate) ends: BTreeMap<String, BTreeSet<String>>,
     /// By `callId`: calls of which some write was not answered.

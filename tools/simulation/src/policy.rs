@@ -22,7 +22,7 @@ pub(crate) struct Policy {
 /// Less than most callers ask for, seconds.
 const SHORT: u64 = 45;
 
-/// The longest that anonymous callers' calls may last, and all others.
+/// The longest that the calls of anonymous callers may last, and those of others, seconds.
 const ANONYMOUS_TIME_LIMIT: u64 = 300;
 const TIME_LIMIT: u64 = 900;
 

@@ -136,5 +136,9 @@ async fn read_any(functions: &Arc<Functions>) {
     }
     let (call, name) = world.throw(|dice| (dice.below(names.len() as u64), dice.below(2)));
     let index = |number| usize::try_from(number).unwrap_or(0);
-    users::read(functions, &names[index(call)][index(name)]).await;
+    let name = &names[index(call)][index(name)];
+    for _ in 0..world.throw(|dice| dice.pick(&[0, 0, 2, 4])) {
+        tokio::spawn(users::follow(Arc::clone(functions), name.clone()));
+    }
+    users::read(functions, name).await;
 }

@@ -29,9 +29,12 @@ const UNTIL_FORGOTTEN: Duration = Duration::from_secs(26 * 3600);
 pub(crate) async fn settle(functions: &Arc<Functions>) {
     let world = &functions.world;
     world.calm_down();
-    for _ in 0..COUNTS {
+    for number in 1..=COUNTS {
         sleep(BETWEEN_COUNTS).await;
-        budgets::check(world).await;
+        // A real server takes its time.
+        if world.model.is_some() || number == COUNTS {
+            budgets::check(world).await;
+        }
     }
     sleep(UNTIL_QUIET).await;
     records(world);

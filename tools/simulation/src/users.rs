@@ -6,7 +6,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::{Request, Response};
 use serde_json::{Value, json};
-use shared::endpoint::{MakeCall, Reason, Status};
+use shared::endpoint::{GetTranscript, MakeCall, Reason, Status};
 use tokio::time::timeout;
 
 use crate::functions::{APP_URL, Functions, MAKE_CALL_TOKEN, from};
@@ -136,6 +136,26 @@ fn understand(world: &World, response: &Response<Bytes>) -> Told {
         world.violation(format!("429 {word} without Retry-After"));
     }
     Told { status: status.as_u16(), word, is_replay: false, body }
+}
+
+/// A page follows what is said in a call.
+pub(crate) async fn follow(functions: Arc<Functions>, query: String) {
+    let world = &functions.world;
+    let has_token = world.plan.callers != Callers::Anonymous;
+    for _ in 0..4 {
+        let path = format!("/api/elevenlabs/get-transcript?{query}");
+        let request = access(has_token, Request::get(path)).body(Bytes::new());
+        let Ok(request) = request.map(|request| from(1, request)) else { return };
+        let invocation = Arc::new(Invocation { arrived: world.elapsed(), ..Invocation::default() });
+        world.count("transcripts read");
+        let told = functions.ask(GetTranscript, functions.any(), request, invocation).await;
+        if let Ok(response) = told
+            && !matches!(response.status().as_u16(), 200 | 404 | 503)
+        {
+            world.violation(format!("a transcript was answered {}", response.status()));
+        }
+        world.pause(0, 3000).await;
+    }
 }
 
 /// Somebody reads one call.

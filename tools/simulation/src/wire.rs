@@ -34,7 +34,7 @@ impl Wire for Network {
             let patience = request.timeout().copied().unwrap_or(Duration::from_secs(60));
             let asker = Arc::clone(&invocation);
             // The other side goes on whether or not anybody still waits.
-            let at_work = if request.url().path().ends_with("/register-call") {
+            let at_work = if request.url().path().contains("/convai/") {
                 tokio::spawn(elevenlabs::answer(functions, invocation, request))
             } else {
                 tokio::spawn(twilio::rest::answer(functions, invocation, request))

@@ -24,6 +24,7 @@ fn no_promise_is_broken_whatever_goes_wrong() {
         "conversations registered",
         "agents connected",
         "callbacks acknowledged",
+        "transcripts told",
         "callbacks repeated",
         "requests killed",
         "answer: 200 placed",
@@ -92,6 +93,7 @@ notices! {
     anonymous_dials_that_are_not_counted_are_seen: AnonymousDayUncounted;
     a_slot_given_back_while_the_phone_may_ring_is_seen: UnknownFreed;
     a_repetition_that_is_judged_as_a_new_dial_is_seen: KeyAfterTheSettings;
+    a_transcript_that_every_instance_asks_for_is_seen: AskedByEach;
     a_repetition_that_tells_a_later_status_is_seen: SequenceLost;
     another_legs_end_that_ends_the_call_is_seen: EndedByAnotherLeg;
 }
