@@ -73,6 +73,7 @@ fn of_our_account<E: Endpoint>(settings: &Settings, form: &Form) -> Result<(), R
     warn!(
         service = "twilio",
         status = 403,
+        reason = Reason::AccountNotOurs.as_str(),
         endpoint = E::NAME,
         accountNamed = is_named,
         "webhook refused: another account's"
@@ -80,7 +81,8 @@ fn of_our_account<E: Endpoint>(settings: &Settings, form: &Form) -> Result<(), R
     Err(Refusal::new(
         Reason::AccountNotOurs,
         "Set TWILIO_ACCOUNT_SID to the account that the call belongs to, or name a sub-account in TWILIO_SUBACCOUNT_SIDS.",
-    ))
+    )
+    .logged())
 }
 
 /// The URLs Twilio may have signed: ours, with the query as received or, where the host lost its
