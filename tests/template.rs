@@ -9,7 +9,7 @@ use std::fs;
 use std::path::Path;
 use std::time::Duration;
 
-use shared::endpoint::{Endpoint as _, GetTranscript, MakeCall, Recording, Status, Voice};
+use shared::endpoint::{Endpoint, GetTranscript, MakeCall, Recording, Status, Voice};
 use yaml_rust2::{Yaml, YamlLoader};
 
 type Names = BTreeSet<String>;
@@ -122,30 +122,54 @@ fn every_function_has_a_log_group_that_ends_and_alarms() {
     assert!(watched(&template, "AWS/Lambda", "VoiceFunction").contains("Duration"));
 }
 
+/// That the patterns fit what the functions log is tested with the functions (tests/hosts/alarms.rs).
 #[test]
-fn the_words_that_the_filters_look_for_are_the_logs_own() {
-    let filters = of_type(&template(), "AWS::Logs::MetricFilter")
-        .map(|(_, filter)| text(&filter["Properties"]["FilterPattern"]).to_owned())
-        .collect::<Names>();
-    let agent = r#"{ ($.level = "ERROR") && ($.service = "elevenlabs") }"#;
-    assert!(filters.contains(agent), "{filters:?}");
-    let voice = read("shared/src/endpoint/voice/agent.rs");
-    assert!(voice.contains(r#"service: "elevenlabs""#));
-    assert!(read("shared/src/endpoint/voice.rs").contains("service = failure.service"));
-    // Fields stand at the top of a line.
-    assert!(read("shared/src/host/log.rs").contains(".flatten_event(true)"));
+fn whatever_the_log_is_counted_for_is_looked_at_by_an_alarm() {
+    let template = template();
+    let alarms =
+        of_type(&template, "AWS::CloudWatch::Alarm").map(|(_, alarm)| &alarm["Properties"]);
+    let watched: Names = alarms
+        .flat_map(|alarm| {
+            let metrics = list(&alarm["Metrics"]).iter();
+            metrics
+                .map(|metric| &metric["MetricStat"]["Metric"]["MetricName"])
+                .chain([&alarm["MetricName"]])
+        })
+        .map(|name| text(name).to_owned())
+        .collect();
+    for (name, filter) in of_type(&template, "AWS::Logs::MetricFilter") {
+        let metric = &filter["Properties"]["MetricTransformations"][0]["MetricName"];
+        assert!(watched.contains(text(metric)), "{name}");
+    }
+    for metric in ["agent-failures", "daily-limit", "dials", "unauthorized", "webhooks-refused"] {
+        assert!(watched.contains(metric), "{metric}");
+    }
+}
+
+#[test]
+fn the_api_lets_only_so_many_requests_through() {
+    let template = template();
+    let settings = &template["Resources"]["Api"]["Properties"]["DefaultRouteSettings"];
+    for limit in ["ThrottlingBurstLimit", "ThrottlingRateLimit"] {
+        let parameter = &template["Parameters"][text(&settings[limit])];
+        assert!(parameter["Default"].as_i64().is_some_and(|limit| limit >= 100), "{limit}");
+    }
 }
 
 /// A process may have to start before it answers, which takes some milliseconds.
 const START: Duration = Duration::from_secs(1);
 
-fn longest(source: &str) -> Duration {
+/// How long the function behind a source may take, and which secrets it uses.
+fn endpoint(source: &str) -> (Duration, &'static [&'static str]) {
+    fn of<E: Endpoint>() -> (Duration, &'static [&'static str]) {
+        (E::LONGEST, E::SECRETS)
+    }
     match source.rsplit_once('/').unwrap().1.trim_end_matches(".rs") {
-        GetTranscript::NAME => GetTranscript::LONGEST,
-        MakeCall::NAME => MakeCall::LONGEST,
-        Recording::NAME => Recording::LONGEST,
-        Status::NAME => Status::LONGEST,
-        Voice::NAME => Voice::LONGEST,
+        GetTranscript::NAME => of::<GetTranscript>(),
+        MakeCall::NAME => of::<MakeCall>(),
+        Recording::NAME => of::<Recording>(),
+        Status::NAME => of::<Status>(),
+        Voice::NAME => of::<Voice>(),
         other => panic!("{other} is no endpoint"),
     }
 }
@@ -168,7 +192,7 @@ fn no_function_is_cut_off_before_its_budget_on_either_host() {
         let on_vercel = &vercel["functions"][pattern.as_str()];
 
         let timeout = function["Timeout"].as_i64().unwrap_or(usual);
-        let longest = longest(&source) + START;
+        let longest = endpoint(&source).0 + START;
         assert!(
             longest <= Duration::from_secs(timeout.try_into().unwrap()),
             "{source}: {longest:?}"
@@ -182,35 +206,56 @@ fn no_function_is_cut_off_before_its_budget_on_either_host() {
     assert!(unused.is_empty(), "vercel build fails over a pattern without a file: {unused:?}");
 }
 
+/// Name and value of each variable that all functions have.
+fn common(template: &Yaml) -> &Yaml {
+    &template["Globals"]["Function"]["Environment"]["Variables"]
+}
+
 #[test]
-fn secrets_are_looked_up_by_the_deployment_and_stand_nowhere() {
+fn every_variable_is_one_that_the_code_reads() {
     let template = template();
-    let variables = &template["Globals"]["Function"]["Environment"]["Variables"];
     let settings: String = files("shared/src/settings")
         .iter()
         .filter(|file| file.ends_with(".rs"))
         .map(|file| read(file))
         .collect();
-    for (name, value) in entries(variables) {
+    let own = functions(&template);
+    let own = own.values().map(|(_, function)| &function["Environment"]["Variables"]);
+    for (name, _) in own.flat_map(entries).chain(entries(common(&template))) {
         assert!(settings.contains(&format!("\"{name}\"")), "nobody reads {name}");
-        let is_secret = ["TOKEN", "SECONDARY", "SECRET", "KEY"].iter().any(|e| name.ends_with(e));
-        let reference = format!(
-            "{{{{resolve:secretsmanager:${{SecretName}}:SecretString:{name}::${{SecretVersion}}}}}}"
-        );
-        let mut given = texts(value);
-        // A condition's name, and nothing in its place.
-        if given.remove("AWS::NoValue") {
-            given.retain(|text| !entries(&template["Conditions"]).any(|(known, _)| known == text));
+    }
+}
+
+#[test]
+fn each_function_gets_the_secrets_that_it_uses_and_no_other() {
+    let template = template();
+    for (name, _) in entries(common(&template)) {
+        let looks_secret = ["TOKEN", "SECONDARY", "SECRET", "KEY"];
+        assert!(!looks_secret.iter().any(|end| name.ends_with(end)), "{name} is every function's");
+    }
+    for (source, (_, function)) in functions(&template) {
+        let variables = &function["Environment"]["Variables"];
+        let mut given: Names = entries(variables).map(|(name, _)| name.to_owned()).collect();
+        // No secret, and useless without one.
+        let has_key_name = given.remove("TWILIO_API_KEY_SID");
+        assert_eq!(has_key_name, given.contains("TWILIO_API_KEY_SECRET"), "{source}");
+        let used: Names = endpoint(&source).1.iter().map(|name| (*name).to_owned()).collect();
+        assert_eq!(given, used, "{source}");
+        for (name, value) in entries(variables).filter(|(name, _)| used.contains(*name)) {
+            let reference = format!(
+                "{{{{resolve:secretsmanager:${{SecretName}}:SecretString:{name}::${{SecretVersion}}}}}}"
+            );
+            let mut value = texts(value);
+            // A condition's name, and nothing in its place.
+            if value.remove("AWS::NoValue") {
+                value.retain(|text| !entries(&template["Conditions"]).any(|(it, _)| it == text));
+            }
+            assert_eq!(value, [reference].into(), "{source} {name}");
         }
-        let is_reference = given == [reference].into();
-        assert_eq!(is_reference, is_secret, "{name}: {given:?}");
     }
     // A secret as a parameter would pass through shells, logs and change sets.
     for (name, parameter) in entries(&template["Parameters"]) {
         assert!(parameter["NoEcho"].is_badvalue(), "{name}");
-    }
-    for (name, function) in functions(&template) {
-        assert!(function.1["Environment"].is_badvalue(), "{name}");
     }
 }
 
@@ -330,7 +375,7 @@ fn only_status_lists_only_make_call_limits_dials_and_get_transcript_changes_no_c
 #[test]
 fn every_setting_that_bounds_the_bill_is_a_parameter() {
     let template = template();
-    let variables = &template["Globals"]["Function"]["Environment"]["Variables"];
+    let variables = common(&template);
     for (source, prefix) in
         [("limits", "CALL_"), ("destinations", "CALL_"), ("access", "ANONYMOUS_")]
     {
@@ -347,7 +392,7 @@ fn every_setting_that_bounds_the_bill_is_a_parameter() {
 #[test]
 fn every_setting_of_an_existing_site_is_a_parameter_that_is_off_by_default() {
     let template = template();
-    let variables = &template["Globals"]["Function"]["Environment"]["Variables"];
+    let variables = common(&template);
     for name in [
         "ALLOW_ANONYMOUS_DIALLING",
         "CAMPAIGN_VARIABLES",
@@ -397,6 +442,9 @@ fn the_table_is_the_one_that_the_store_expects() {
     assert_eq!(text(&index["Projection"]["ProjectionType"]), "KEYS_ONLY");
     assert_eq!(text(&table["TimeToLiveSpecification"]["AttributeName"]), constant("TTL"));
     assert_eq!(text(&table["BillingMode"]), "PAY_PER_REQUEST");
+    // A stack that is deleted by mistake takes no record with it.
+    let protection = &template["Parameters"][text(&table["DeletionProtectionEnabled"])];
+    assert_eq!(text(&protection["Default"]), "true");
     let recovery = &table["PointInTimeRecoverySpecification"]["PointInTimeRecoveryEnabled"];
     assert_eq!(recovery.as_bool(), Some(true));
 }

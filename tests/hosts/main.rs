@@ -7,10 +7,12 @@
 #![cfg(unix)]
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on fails")]
 
+mod alarms;
 mod harness;
 mod lambda;
 mod local;
 mod manifest;
+mod secrets;
 mod transcript;
 mod vercel;
 

@@ -61,6 +61,14 @@ struct Dialled<'a> {
 impl Endpoint for MakeCall {
     const NAME: &'static str = "make-call";
     const PATH: &'static str = "/api/twilio/make-call";
+    /// ElevenLabs' too: a call that the agent cannot answer is not placed.
+    const SECRETS: &'static [&'static str] = &[
+        "ELEVENLABS_API_KEY",
+        "MAKE_CALL_TOKEN",
+        "MAKE_CALL_TOKEN_SECONDARY",
+        "TWILIO_API_KEY_SECRET",
+        "TWILIO_AUTH_TOKEN",
+    ];
     /// The dial, what came of it on record, and everything given back.
     const LONGEST: Duration = DIAL_BUDGET.saturating_add(BUDGET).saturating_add(GIVING_BACK);
 

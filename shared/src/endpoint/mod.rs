@@ -99,6 +99,9 @@ pub trait Endpoint: Copy + Send + Sync + 'static {
     /// go by.
     const PATH: &'static str;
 
+    /// Which of [`SECRETS`](crate::settings::SECRETS) it uses. A host need not give it any other.
+    const SECRETS: &'static [&'static str];
+
     /// How long an answer takes at the longest: the sum of what its steps may take. Each host's limit is
     /// above it.
     const LONGEST: Duration;

@@ -35,6 +35,13 @@ const METHODS: &str = "GET, HEAD, POST, OPTIONS";
 impl Endpoint for Recording {
     const NAME: &'static str = "recording";
     const PATH: &'static str = "/api/twilio/recording";
+    const SECRETS: &'static [&'static str] = &[
+        "MAKE_CALL_TOKEN",
+        "MAKE_CALL_TOKEN_SECONDARY",
+        "TWILIO_API_KEY_SECRET",
+        "TWILIO_AUTH_TOKEN",
+        "TWILIO_AUTH_TOKEN_SECONDARY",
+    ];
     const LONGEST: Duration =
         longer(OBSERVING, BUDGET.saturating_add(SETTLE_BUDGET).saturating_add(FETCH_TIMEOUT));
 

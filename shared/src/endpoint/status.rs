@@ -46,6 +46,13 @@ struct List {
 impl Endpoint for Status {
     const NAME: &'static str = "status";
     const PATH: &'static str = "/api/twilio/status";
+    const SECRETS: &'static [&'static str] = &[
+        "MAKE_CALL_TOKEN",
+        "MAKE_CALL_TOKEN_SECONDARY",
+        "TWILIO_API_KEY_SECRET",
+        "TWILIO_AUTH_TOKEN",
+        "TWILIO_AUTH_TOKEN_SECONDARY",
+    ];
     const LONGEST: Duration = longer(OBSERVING, BUDGET.saturating_add(LOOK_BUDGET));
 
     async fn answer(self, app: &App, request: Request<Bytes>) -> Response<Bytes> {

@@ -79,6 +79,8 @@ struct TurnJson<'a> {
 impl Endpoint for GetTranscript {
     const NAME: &'static str = "get-transcript";
     const PATH: &'static str = "/api/elevenlabs/get-transcript";
+    const SECRETS: &'static [&'static str] =
+        &["ELEVENLABS_API_KEY", "MAKE_CALL_TOKEN", "MAKE_CALL_TOKEN_SECONDARY"];
     /// Read, wait for another instance, ask whether we may ask, ask.
     const LONGEST: Duration =
         BUDGET.saturating_mul(2).saturating_add(PATIENCE).saturating_add(ANSWER_TIMEOUT);

@@ -33,6 +33,8 @@ pub struct Voice;
 impl Endpoint for Voice {
     const NAME: &'static str = "voice";
     const PATH: &'static str = "/api/twilio/voice";
+    const SECRETS: &'static [&'static str] =
+        &["ELEVENLABS_API_KEY", "TWILIO_AUTH_TOKEN", "TWILIO_AUTH_TOKEN_SECONDARY"];
     const LONGEST: Duration = crate::settings::Voice::LONGEST_BUDGET;
 
     async fn answer(self, app: &App, request: Request<Bytes>) -> Response<Bytes> {

@@ -21,7 +21,7 @@ pub use start::{app, open_store};
 
 #[cfg(any(feature = "lambda", feature = "vercel"))]
 use crate::settings::Platform;
-use crate::settings::Variables;
+use crate::settings::{Settings, Variables};
 
 use crate::endpoint::{App, Endpoint};
 
@@ -46,10 +46,11 @@ pub fn main<E: Endpoint>(endpoint: E) -> Result<(), Error> {
     silence_panics();
     json_log(std::io::stderr, std::env::var("RUST_LOG").ok().as_deref());
     // One thread: a second costs a quarter of a millisecond at start and doubles the CPU a request
-    // takes (performance.md 3).
+    // takes.
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
-        let app = Arc::new(app(&ProcessVariables)?);
+        let settings = Settings::parse(&ProcessVariables).with_secrets(E::SECRETS);
+        let app = Arc::new(app(settings)?);
         run(endpoint, app).await
     })
 }
@@ -118,7 +119,6 @@ mod tests {
 
     use super::*;
     use crate::ports::System;
-    use crate::settings::Settings;
     use crate::store::Absent;
 
     /// Never answers.
@@ -128,6 +128,7 @@ mod tests {
     impl Endpoint for Silent {
         const NAME: &'static str = "silent";
         const PATH: &'static str = "/silent";
+        const SECRETS: &'static [&'static str] = &[];
         const LONGEST: Duration = Duration::from_secs(7);
 
         async fn answer(self, _: &App, _: Request<Bytes>) -> Response<Bytes> {

@@ -7,15 +7,14 @@ use tracing::{error, warn};
 use crate::endpoint::App;
 use crate::net;
 use crate::ports::System;
-use crate::settings::{Connect, Settings, StoreUrl, Variables};
+use crate::settings::{Connect, Settings, StoreUrl};
 use crate::store::{Absent, Store};
 
 use super::Error;
 
-/// Builds everything from the environment. Problems of the settings do not stop it: the endpoints
+/// Builds everything that the settings ask for. Problems of the settings do not stop it: the endpoints
 /// say what is wrong with each request, voice in words for a person.
-pub fn app(variables: &dyn Variables) -> Result<App, Error> {
-    let settings = Settings::parse(variables);
+pub fn app(settings: Settings) -> Result<App, Error> {
     announce(&settings);
     let http = net::client()?;
     let store = open_store(&settings, &http);
@@ -23,7 +22,7 @@ pub fn app(variables: &dyn Variables) -> Result<App, Error> {
 }
 
 /// Opens the store of the settings, or one that fails every request and says why. No connection is
-/// made yet: it would stand in front of the first caller (`performance.md` 0).
+/// made yet: it would stand in front of the first caller.
 pub fn open_store(settings: &Settings, http: &reqwest::Client) -> Arc<dyn Store> {
     open(settings, http).unwrap_or_else(|why| {
         error!(service = "store", why, "the store could not be opened");

@@ -2,7 +2,7 @@
 //!
 //! [`scenario::play`] dials, listens and forges; a [`Deployment`] is what it plays against: the
 //! server of `cargo dev`, the bootstraps of `cargo lambda build` under AWS's emulator, the functions
-//! of `vercel build` under Vercel's launcher protocol, and `vercel dev`. [`visit`] is what the page of an
+//! of `vercel build` under Vercel's launcher protocol, and `vercel dev`. [`visit()`] is what the page of an
 //! existing site does that rewrites to one of them ([`Beside`]). The simulated Twilio and
 //! ElevenLabs live in this process, outside every function. `.ci/hosts` builds and runs all of it.
 //!

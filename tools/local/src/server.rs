@@ -7,6 +7,7 @@ use std::sync::Arc;
 use axum::Router;
 use axum::middleware::from_fn;
 use shared::endpoint::App;
+use shared::settings::Settings;
 use shared::store::timely;
 use simulators::{Config, Pace, Simulators};
 use tokio::net::TcpListener;
@@ -76,7 +77,7 @@ impl Server {
         let mut environment = setup.environment;
         let mode = Mode::of(&environment);
         let made_token = mode::complete(&mut environment, mode, address, setup.new_token);
-        let app = shared::host::app(&environment);
+        let app = shared::host::app(Settings::parse(&environment));
         let app = Arc::new(app.map_err(|error| other(&error))?);
         if mode == Mode::Real && !app.settings.problems.is_empty() {
             let problems = app.settings.problems.iter().map(ToString::to_string).collect();

@@ -22,6 +22,7 @@ pub struct Mined<E>(pub E);
 impl<E: Endpoint> Endpoint for Mined<E> {
     const NAME: &'static str = E::NAME;
     const PATH: &'static str = E::PATH;
+    const SECRETS: &'static [&'static str] = E::SECRETS;
     const LONGEST: Duration = E::LONGEST;
 
     #[allow(clippy::panic, reason = "what this crate is for")]

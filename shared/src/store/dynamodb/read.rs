@@ -25,7 +25,7 @@ impl Calls for DynamoDb {
         })
     }
 
-    /// 1 request for the names and 2 for every 100 calls; see [`Listing`] for [`EARLIER_DAYS`] more.
+    /// 1 request for the names and 2 for every 100 calls; `Listing` says when there are more.
     fn recent(&self, limit: u32, now: Timestamp) -> StoreFuture<'_, Vec<Record>> {
         Box::pin(async move {
             let limit = usize::try_from(limit).unwrap_or(usize::MAX);
