@@ -62,10 +62,10 @@ impl Process {
         Self { child, log: log.to_owned() }
     }
 
-    /// The first line on standard output.
+    /// The first line on standard output, which stays open for more.
     pub(crate) fn first_line(&mut self) -> io::Result<String> {
         let mut line = String::new();
-        BufReader::new(self.child.stdout.take().unwrap()).read_line(&mut line)?;
+        BufReader::new(self.child.stdout.as_mut().unwrap()).read_line(&mut line)?;
         Ok(line.trim_end().to_owned())
     }
 
