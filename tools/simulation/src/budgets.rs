@@ -167,7 +167,8 @@ fn bounds(world: &World, ledger: &Ledger, budget: Budget, place: &Place) -> (boo
     let age = signed(world.elapsed()) - signed(asked.arrived);
     let (length, longer) = budget.length(dial);
     let must = is_placed && !is_over && age < length - world.spread();
-    let is_unsure = place.is_troubled || Invocation::is(&asked.is_gone) || word.is_none();
+    let has_excuse = [&asked.is_gone, &asked.give_failed].into_iter().any(Invocation::is);
+    let is_unsure = place.is_troubled || has_excuse || word.is_none();
     let may = (is_unsure || (is_placed && !is_end_heard))
         && age < length + longer + world.spread() + PREPARED;
     (must, may)

@@ -106,8 +106,8 @@ pub(crate) struct Bugged {
     claimed: Mutex<BTreeMap<String, Instant>>,
 }
 
-/// Between a read and the write that follows it, others get their turn.
-const BETWEEN: Duration = Duration::from_millis(3);
+/// Between a read and the write that follows it others get their turn: a round trip to a store that is far.
+const BETWEEN: Duration = Duration::from_millis(20);
 
 /// A first claimer who takes longer than this is taken for dead.
 const PATIENCE: Duration = Duration::from_secs(2);

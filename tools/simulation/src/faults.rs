@@ -95,6 +95,9 @@ impl Drop for Waiting {
             if self.operation == "claim" {
                 Invocation::set(&invocation.claim_failed);
             }
+            if ["give_window_back", "free_slot", "give_day_back"].contains(&self.operation) {
+                Invocation::set(&invocation.give_failed);
+            }
         }
         if let About::Call(call) = &self.about {
             lock(&self.world.ledger).unanswered.insert(call.clone());

@@ -21,6 +21,9 @@ pub(crate) struct Invocation {
     pub(crate) asked: AtomicU64,
     /// The store did not answer one of its operations, or an old copy of one may still come.
     pub(crate) store_failed: AtomicBool,
+    /// The store did not answer when it gave a place back. Giving back has an end, so other places may
+    /// stay taken too.
+    pub(crate) give_failed: AtomicBool,
     /// The store did not answer voice's claim.
     pub(crate) claim_failed: AtomicBool,
     /// Twilio's answer was lost, or said nothing.

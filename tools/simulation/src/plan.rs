@@ -92,7 +92,7 @@ impl Plan {
             cooldown: dice.pick(&[0, 30, 60, 600]),
             per_destination: dice.pick(&[2, 3, 5, 20]),
             concurrent,
-            per_day: (concurrent + 1).max(dice.pick(&[3, 5, 8, 1000])),
+            per_day: (concurrent + 1).max(dice.pick(&[2, 3, 4, 1000])),
             retention_days: dice.pick(&[1, 30]),
             begins_at: SOME_DAY + i64::try_from(dice.below(86_400_000)).unwrap_or(0),
             skew: if dice.chance(500) { dice.pick(&[1_000, 5_000, 20_000, 120_000]) } else { 0 },

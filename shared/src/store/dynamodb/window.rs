@@ -106,7 +106,9 @@ impl DynamoDb {
         let has = |attribute: &str| {
             get_text(&item, attribute).is_some_and(|value| value.ends_with(entry))
         };
-        match (0..window.limit).find(|slot| has(&Slots::name(*slot))) {
+        // In any slot: the limit may have been higher when it was taken.
+        let mut all = item.keys().filter_map(|name| name.strip_prefix('s')?.parse().ok());
+        match all.find(|slot: &u32| has(&Slots::name(*slot))) {
             None => Ok(()),
             Some(slot) => {
                 let update = slots.give_back(name, slot, has(NEWEST));

@@ -142,9 +142,6 @@ pub(crate) async fn ask_voice(
         world.count("agents connected");
     }
     if let Some(call) = lock(&world.ledger).call(sid) {
-        if twiml.contains("<Stream") {
-            world.count("agents connected");
-        }
         call.twiml.push(twiml.clone());
         if !Invocation::is(&invocation.store_failed) && twiml.contains("<Stream") {
             call.acknowledged.insert("v#answer".to_owned());

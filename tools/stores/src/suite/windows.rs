@@ -155,3 +155,19 @@ pub async fn a_place_is_given_back_wherever_it_is(store: &Opened) {
         assert_eq!(take(102, 181).await, no(HOUR), "{name}");
     }
 }
+
+/// A call may end after an update of the settings that lowered the limit.
+pub async fn a_place_is_given_back_under_a_lower_limit_than_it_was_taken_under(store: &Opened) {
+    let entries: Vec<Nonce> = (1..=8).map(|byte| Nonce::new([byte; 16])).collect();
+    for entry in &entries {
+        let taken = store.take_window("calls", window(8), entry, at(0)).await.unwrap();
+        assert_eq!(taken, Taken::Yes);
+    }
+    for entry in &entries {
+        store.give_window_back("calls", window(1), entry).await.unwrap();
+    }
+    for _ in 0..8 {
+        let taken = store.take_window("calls", window(8), &delivery(), at(1)).await.unwrap();
+        assert_eq!(taken, Taken::Yes);
+    }
+}

@@ -98,6 +98,7 @@ macro_rules! every_test {
                 only_its_own_place_is_given_back,
                 an_entry_that_asks_again_later_takes_no_second_place,
                 a_place_is_given_back_wherever_it_is,
+                a_place_is_given_back_under_a_lower_limit_than_it_was_taken_under,
             }
         }
     };
