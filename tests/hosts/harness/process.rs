@@ -1,13 +1,12 @@
 //! Processes that do not outlive their test.
 
-use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::{self, BufRead as _, BufReader};
-use std::net::{SocketAddr, TcpListener};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::Mutex;
-use std::{env, fs, thread};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::{env, fs, process, thread};
 
 /// Where this function is: as cargo built it for the test or, with `HOSTS_BOOTSTRAPS`, as cargo-lambda
 /// did, `<folder>/<name>/bootstrap`. That is how an artefact with its own profile is tested.
@@ -19,13 +18,15 @@ pub(crate) fn binary(name: &str) -> PathBuf {
 }
 
 /// A port that nobody listens on and that no other test was given, for programs that want to be told
-/// one.
+/// one. It lies below those that systems give out themselves, to connections too, in the meantime.
 pub(crate) fn free_port() -> SocketAddr {
-    static GIVEN: Mutex<BTreeSet<u16>> = Mutex::new(BTreeSet::new());
+    static GIVEN: AtomicU32 = AtomicU32::new(0);
     loop {
-        let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-        if GIVEN.lock().unwrap().insert(address.port()) {
-            return address;
+        // Another test process begins elsewhere.
+        let next = process::id().wrapping_mul(64) + GIVEN.fetch_add(1, Ordering::Relaxed);
+        let port = 10_000 + (next % 22_000) as u16;
+        if let Ok(listener) = TcpListener::bind((Ipv4Addr::LOCALHOST, port)) {
+            return listener.local_addr().unwrap();
         }
     }
 }
@@ -62,10 +63,10 @@ impl Process {
         Self { child, log: log.to_owned() }
     }
 
-    /// The first line on standard output.
+    /// The first line on standard output, which stays open for more.
     pub(crate) fn first_line(&mut self) -> io::Result<String> {
         let mut line = String::new();
-        BufReader::new(self.child.stdout.take().unwrap()).read_line(&mut line)?;
+        BufReader::new(self.child.stdout.as_mut().unwrap()).read_line(&mut line)?;
         Ok(line.trim_end().to_owned())
     }
 

@@ -59,7 +59,7 @@ impl Lambda for Emulator {
         let answer = http::ask(self.address, INVOKE, &[("host", "x")], body.as_bytes()).unwrap();
         // Its status is 200 even for an error and a timeout: the body tells.
         let answer: Value =
-            serde_json::from_slice(&answer.body).unwrap_or_else(|_| panic!("{}", answer.text()));
+            serde_json::from_slice(&answer.body).unwrap_or_else(|_| panic!("{answer:?}"));
         assert!(answer.get("errorType").is_none(), "{answer}");
         answer
     }

@@ -12,10 +12,11 @@ use crate::harness::world::World;
 
 use super::Lambda;
 
+/// The process comes first: it has ended before its question for another event is answered with none.
 pub(crate) struct RuntimeApi {
+    _process: Process,
     events: Sender<Value>,
     answers: Receiver<(String, Value)>,
-    _process: Process,
 }
 
 impl Lambda for RuntimeApi {
@@ -32,7 +33,7 @@ impl Lambda for RuntimeApi {
             ("AWS_LAMBDA_RUNTIME_API", server.address.to_string()),
         ]);
         let process = Process::start(&mut Command::new(binary(name)), &environment, &world.log());
-        Some(Self { events, answers, _process: process })
+        Some(Self { _process: process, events, answers })
     }
 
     fn invoke(&mut self, event: &Value) -> Value {

@@ -9,7 +9,7 @@ use shared::endpoint::{Endpoint as _, MakeCall, Status};
 use shared::store::Absent;
 use simulators::CreateFault;
 
-use crate::bench::{ANSWERS, Bench, ask, dial_request};
+use crate::bench::{ANSWERS, Bench, NOBODY_LISTENS, ask, dial_request};
 use crate::stores::HangsAfterTheDial;
 
 /// Twilio's answer, our status, our reason, and the call's status afterwards.
@@ -104,9 +104,7 @@ async fn a_twilio_that_never_answers_leaves_the_outcome_unknown() {
 #[tokio::test]
 async fn a_twilio_that_cannot_be_reached_was_sent_nothing() {
     let bench = Bench::new().await;
-    // Bound and closed again: nobody listens there.
-    let gone = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-    let app = bench.function(&[("TWILIO_API_URL", &format!("http://{gone}"))], None);
+    let app = bench.function(&[("TWILIO_API_URL", NOBODY_LISTENS)], None);
     let (status, body, _) =
         ask(MakeCall, &app, dial_request(&bench.base, &json!({"to": ANSWERS}))).await;
     assert_eq!((status, &body["reason"]), (502, &json!("twilio_unreachable")));
