@@ -74,10 +74,6 @@ impl E164 {
     /// are taken out. No digit is ever changed, added or left out.
     pub fn parse(text: &str) -> Result<Self, InvalidE164> {
         let digits = digits(text)?;
-        // Exchanges ignore what is dialled behind a whole number, so surplus digits name no other phone.
-        if digits.starts_with('1') && digits.len() > 11 && spelling::advice(&digits).is_none() {
-            return Err(InvalidE164::Spelling("write ten digits behind +1".to_owned()));
-        }
         match spelling::advice(&digits) {
             Some(advice) => Err(InvalidE164::Spelling(advice)),
             None => Ok(Self(format!("+{digits}"))),

@@ -59,17 +59,25 @@ fn entry(digits: &str, length: usize) -> Option<(&'static Edit, usize)> {
 
 /// What to change about a spelling of another number, or None where it is the number.
 pub(super) fn advice(digits: &str) -> Option<String> {
-    Parts::of(digits).map(|parts| {
-        let Parts { code, insert, dropped, cut, .. } = parts;
-        match (insert, dropped, cut) {
-            ("", dropped, _) => format!("leave out the {dropped} behind +{code}"),
-            (insert, _, "") => format!("write {insert} behind +{code}"),
-            (insert, _, cut) => format!(
-                "write {insert} behind +{code} and leave out the {cut} behind the area code"
-            ),
+    let Some(Parts { code, insert, dropped, cut, .. }) = Parts::of(digits) else {
+        return has_surplus(digits).then(|| "write ten digits behind +1".to_owned());
+    };
+    Some(match (insert, dropped, cut) {
+        ("", dropped, _) => format!("leave out the {dropped} behind +{code}"),
+        (insert, _, "") => format!("write {insert} behind +{code}"),
+        (insert, _, cut) => {
+            format!("write {insert} behind +{code} and leave out the {cut} behind the area code")
         }
     })
 }
+
+/// Exchanges ignore what is dialled behind a whole number, so surplus digits name no other phone.
+fn has_surplus(digits: &str) -> bool {
+    digits.starts_with('1') && digits.len() > WHOLE
+}
+
+/// The digits of a number of the North American plan, with its country code.
+const WHOLE: usize = 11;
 
 /// The number that a spelling is of, one change at a time until nothing is left to change.
 pub(super) fn canonical(mut digits: String) -> String {
@@ -77,7 +85,11 @@ pub(super) fn canonical(mut digits: String) -> String {
         let Parts { code, insert, kept, rest, .. } = parts;
         digits = [code, insert, kept, rest].concat();
     }
-    digits
+    if !has_surplus(&digits) {
+        return digits;
+    }
+    digits.truncate(WHOLE);
+    canonical(digits)
 }
 
 /// Whether no number begins so, however long it is.
