@@ -72,7 +72,8 @@ impl Journal {
         (!done.is_empty() && !left.is_empty()).then_some(rows)
     }
 
-    /// Where another build's rows are others, limits aside: a line for each field.
+    /// Where another build's rows are others, limits aside: a line for each field, with the first step
+    /// after which it differs.
     pub(crate) fn differences(&self, other: &Self) -> String {
         let (mut report, mut told) = (String::new(), BTreeSet::new());
         for step in 1..=self.steps.len().max(other.steps.len()) {
@@ -81,24 +82,29 @@ impl Journal {
                 let _ = writeln!(report, "step {step}: {:?}, now {:?}", name(self), name(other));
                 break;
             }
-            let (ours, theirs) = (self.rows(step), other.rows(step));
-            for (row, fields) in difference(&ours, &theirs).as_object().unwrap() {
-                if is_of_a_limit(row) {
-                    continue;
-                }
-                let fields = fields.as_object().map(|fields| fields.keys().cloned().collect());
-                for field in fields.unwrap_or_else(|| vec!["(all of it)".to_owned()]) {
-                    if told.insert((row.clone(), field.clone())) {
-                        let value = |rows: &Value| rows[row][&field].to_string();
-                        let (before, now) = (value(&ours), value(&theirs));
-                        let step = name(self).unwrap_or_default();
-                        let _ = writeln!(report, "{row}, {field}: {before}, now {now} ({step})");
-                    }
+            for (place, values) in differences(&self.rows(step), &other.rows(step)) {
+                if told.insert(place.clone()) {
+                    let step = name(self).unwrap_or_default();
+                    let _ = writeln!(report, "{place}: {values} ({step})");
                 }
             }
         }
         report
     }
+}
+
+/// Each row and field that differs, limits aside, and its values.
+pub(crate) fn differences(before: &Value, now: &Value) -> Vec<(String, String)> {
+    let mut found = Vec::new();
+    let change = difference(before, now);
+    for (row, change) in change.as_object().unwrap().iter().filter(|(row, _)| !is_of_a_limit(row)) {
+        let fields = change.as_object().or(before[row].as_object());
+        for field in fields.into_iter().flat_map(Map::keys) {
+            let values = format!("{}, now {}", before[row][field], now[row][field]);
+            found.push((format!("{row}, {field}"), values));
+        }
+    }
+    found
 }
 
 /// A line for each row.

@@ -18,6 +18,15 @@ pub(crate) struct Step {
     pub(crate) deed: Deed,
 }
 
+impl Step {
+    /// Whether it only takes or gives a place: such rows may be lost.
+    pub(crate) fn is_of_a_limit(&self) -> bool {
+        use Deed::*;
+        let is_window = matches!(self.deed, TakeWindow(..) | GiveWindowBack(..));
+        is_window || matches!(self.deed, TakeSlot(_) | FreeSlot(_) | TakeDay(..) | GiveDayBack(..))
+    }
+}
+
 #[derive(Clone, Debug)]
 pub(crate) enum Deed {
     Begin(Intent),
