@@ -97,7 +97,8 @@ pub(crate) fn create_table(port: u16, name: &str) {
 }
 
 /// One request by hand: the SDK is the adapter's business, and these servers check no signature.
-pub(crate) fn ask(port: u16, operation: &str, body: &Value) -> Option<(u16, String)> {
+#[must_use]
+pub fn ask(port: u16, operation: &str, body: &Value) -> Option<(u16, String)> {
     let body = body.to_string();
     let mut stream = connect(port)?;
     let head = format!(

@@ -10,7 +10,7 @@
 mod backend;
 mod backend_open;
 pub mod calls;
-mod dynamodb;
+pub mod dynamodb;
 mod interposed;
 pub mod kv_rest;
 pub mod losses;
