@@ -23,8 +23,8 @@ export function child(command, args, options) {
 }
 
 /**
- * `cargo dev` on a free port, with a store and an environment of its own: credentials in the shell of
- * whoever runs the judges would make it ring real phones.
+ * `cargo dev` on a free port, with a store and an environment of its own: credentials in the shell that
+ * runs the judges would make it ring real phones.
  */
 export async function startServer({ pace = 'instant', store, env = {} } = {}) {
   const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'judges-'));
