@@ -1,9 +1,9 @@
 //! Everybody who talks to a deployment: the page, and Twilio once more.
 
 use bytes::Bytes;
+use fakes::{Delivery, DeliveryKind};
 use http::{Request, Response, header};
 use serde_json::{Value, json};
-use simulators::{Delivery, DeliveryKind};
 use tokio::time::timeout;
 
 use crate::deployment::{Site, TOKEN};
@@ -57,7 +57,7 @@ pub(crate) async fn dial(site: &Site, body: &Value, headers: &[(&'static str, &s
 /// Waits until the call's life is over, and reads it.
 pub(crate) async fn settled(site: &Site, placed: &Value) -> Value {
     let call_sid = placed["body"]["callSid"].as_str().unwrap();
-    timeout(2 * PATIENCE, site.simulators.settled(call_sid)).await.expect("the call never ends");
+    timeout(2 * PATIENCE, site.fakes.settled(call_sid)).await.expect("the call never ends");
     let call_id = placed["body"]["callId"].as_str().unwrap();
     let answer = essence(ask(site, get(&format!("status?callId={call_id}"))).await);
     assert_eq!(answer["status"], 200, "{}: {answer}", site.name);
@@ -85,7 +85,7 @@ pub(crate) async fn read(site: &Site, call_sid: &str) -> Value {
 
 /// The newest such webhook that Twilio has sent.
 pub(crate) fn sent(site: &Site, kind: DeliveryKind, is_it: impl Fn(&Delivery) -> bool) -> Delivery {
-    let deliveries = site.simulators.deliveries();
+    let deliveries = site.fakes.deliveries();
     deliveries.into_iter().rev().find(|it| it.kind == kind && is_it(it)).unwrap()
 }
 
@@ -109,7 +109,7 @@ pub(crate) async fn webhook(
 
 /// Every webhook of a call and its answer. Sorted: Twilio promises no order either.
 pub(crate) fn webhooks(site: &Site, placed: &Value) -> Value {
-    let deliveries = site.simulators.deliveries();
+    let deliveries = site.fakes.deliveries();
     let mut told: Vec<_> = deliveries
         .iter()
         .filter(|it| placed["body"]["callSid"] == it.call_sid)

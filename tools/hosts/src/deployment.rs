@@ -3,7 +3,7 @@
 use std::fmt;
 use std::net::SocketAddr;
 
-use simulators::{Config, Pace, Simulators};
+use fakes::{Config, Fakes, Pace};
 use stores::Folder;
 use tokio::net::TcpListener;
 
@@ -29,7 +29,7 @@ pub struct Site {
     /// Where it listens: `NEXT_PUBLIC_APP_URL` is `http://` and this.
     pub address: SocketAddr,
     /// Twilio and ElevenLabs.
-    pub simulators: Simulators,
+    pub fakes: Fakes,
     /// Where they listen, below `/simulated`.
     pub simulated: SocketAddr,
     /// Whether the files of `public/` are served too, a spoken apology among them.
@@ -66,13 +66,13 @@ impl Deployment {
 /// What stands around deployed functions: the other sides, a store, and a folder for logs.
 #[derive(Debug)]
 pub(crate) struct World {
-    _simulators: Server,
+    _fakes: Server,
     pub(crate) store: stores::Running,
     pub(crate) folder: Folder,
 }
 
 impl World {
-    /// The simulators on a port of their own, for functions that will answer at `app`.
+    /// The fakes on a port of their own, for functions that will answer at `app`.
     pub(crate) async fn start(
         name: &'static str,
         app: SocketAddr,
@@ -80,29 +80,29 @@ impl World {
     ) -> (Site, Self) {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let simulated = listener.local_addr().unwrap();
-        let simulators = Simulators::new(Config {
-            account_sid: local::SIMULATED_ACCOUNT_SID.to_owned(),
-            auth_token: local::SIMULATED_AUTH_TOKEN.to_owned(),
+        let fakes = Fakes::new(Config {
+            account_sid: dev::SIMULATED_ACCOUNT_SID.to_owned(),
+            auth_token: dev::SIMULATED_AUTH_TOKEN.to_owned(),
             api_key: None,
-            phone_number: local::SIMULATED_PHONE_NUMBER.to_owned(),
-            agent_id: local::SIMULATED_AGENT_ID.to_owned(),
-            xi_api_key: local::SIMULATED_API_KEY.to_owned(),
+            phone_number: dev::SIMULATED_PHONE_NUMBER.to_owned(),
+            agent_id: dev::SIMULATED_AGENT_ID.to_owned(),
+            xi_api_key: dev::SIMULATED_API_KEY.to_owned(),
             base_url: format!("http://{simulated}/simulated"),
             pace: Pace::Instant,
             seed: SEED,
         });
-        let router = axum::Router::new().nest("/simulated", simulators.router());
+        let router = axum::Router::new().nest("/simulated", fakes.router());
         let server = Server::serve(listener, router);
         let site = Site {
             name,
             address: app,
-            simulators,
+            fakes,
             simulated,
             // An API Gateway has nothing but the functions behind it.
             serves_files: name != "lambda",
             foreign_host: "evil.example",
         };
-        (site, Self { _simulators: server, store, folder: Folder::new() })
+        (site, Self { _fakes: server, store, folder: Folder::new() })
     }
 }
 
@@ -111,16 +111,16 @@ impl Site {
     pub(crate) fn settings(&self) -> Vec<(&'static str, String)> {
         let simulated = format!("http://{}/simulated", self.simulated);
         let mut settings = vec![
-            ("ELEVENLABS_AGENT_ID", local::SIMULATED_AGENT_ID.to_owned()),
-            ("ELEVENLABS_API_KEY", local::SIMULATED_API_KEY.to_owned()),
+            ("ELEVENLABS_AGENT_ID", dev::SIMULATED_AGENT_ID.to_owned()),
+            ("ELEVENLABS_API_KEY", dev::SIMULATED_API_KEY.to_owned()),
             ("ELEVENLABS_API_URL", format!("{simulated}/elevenlabs")),
             ("MAKE_CALL_TOKEN", TOKEN.to_owned()),
             ("NEXT_PUBLIC_APP_URL", format!("http://{}", self.address)),
             ("RECORD_CALLS", "true".to_owned()),
-            ("TWILIO_ACCOUNT_SID", local::SIMULATED_ACCOUNT_SID.to_owned()),
+            ("TWILIO_ACCOUNT_SID", dev::SIMULATED_ACCOUNT_SID.to_owned()),
             ("TWILIO_API_URL", format!("{simulated}/twilio")),
-            ("TWILIO_AUTH_TOKEN", local::SIMULATED_AUTH_TOKEN.to_owned()),
-            ("TWILIO_PHONE_NUMBER", local::SIMULATED_PHONE_NUMBER.to_owned()),
+            ("TWILIO_AUTH_TOKEN", dev::SIMULATED_AUTH_TOKEN.to_owned()),
+            ("TWILIO_PHONE_NUMBER", dev::SIMULATED_PHONE_NUMBER.to_owned()),
         ];
         settings.extend(VARIABLES.map(|(name, value)| (name, value.to_owned())));
         settings

@@ -1,7 +1,7 @@
 //! The server of `cargo dev`, over SQLite.
 
-use local::{Environment, Setup};
-use simulators::Pace;
+use dev::{Environment, Setup};
+use fakes::Pace;
 use stores::Folder;
 
 use crate::deployment::{Deployment, SEED, Site, TOKEN, VARIABLES, front};
@@ -29,14 +29,14 @@ impl Deployment {
             seed: SEED,
             new_token: Box::new(|| TOKEN.to_owned()),
         };
-        let server = local::Server::new(listener, setup).await.unwrap();
-        let simulators = server.simulators.clone().unwrap();
+        let server = dev::Server::new(listener, setup).await.unwrap();
+        let fakes = server.fakes.clone().unwrap();
         // Its guard against DNS rebinding admits loopback and the app only, so another name of this
         // machine is as foreign as a Host can be.
         let site = Site {
             name: "laptop",
             address,
-            simulators,
+            fakes,
             simulated: address,
             serves_files: true,
             foreign_host: "localhost:1",

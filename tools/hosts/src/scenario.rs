@@ -4,9 +4,9 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
+use fakes::{DeliveryKind, Faults, sign};
 use http::{Request, header};
 use serde_json::{Value, json};
-use simulators::{DeliveryKind, Faults, sign};
 
 use crate::caller::{
     FORM, ask, dial, get, get_transcript, post_json, read, sent, settled, transcript, webhook,
@@ -56,15 +56,15 @@ async fn a_call(site: &Site) -> Value {
 async fn shuffled_and_doubled(site: &Site) -> Value {
     let mut faults = Faults::default();
     (faults.twilio.reorder, faults.twilio.duplicate) = (true, 1.0);
-    site.simulators.set_faults(faults);
+    site.fakes.set_faults(faults);
     let variables =
         json!({"customer_name": "José & Söhne <\"'>", "attempt": 2, "_agent_name_": "Robin"});
     let placed = dial(site, &json!({"to": TALKS[1], "dynamicVariables": variables}), &[]).await;
     let call = settled(site, &placed).await;
-    site.simulators.set_faults(Faults::default());
+    site.fakes.set_faults(Faults::default());
     assert_eq!(call["body"]["status"], "completed", "{call}");
     assert_story(&call);
-    let asked = site.simulators.elevenlabs_requests().pop().unwrap();
+    let asked = site.fakes.elevenlabs_requests().pop().unwrap();
     assert!(asked.headers.iter().all(|(name, _)| !name.starts_with("x-vercel-")), "{asked:?}");
     let agent = asked.body.unwrap();
     let told = &agent["conversation_initiation_client_data"]["dynamic_variables"];
@@ -88,7 +88,7 @@ async fn late(site: &Site) -> Value {
             *value = "9".to_owned();
         }
     }
-    later.signature = sign(local::SIMULATED_AUTH_TOKEN, &later.url, &later.params);
+    later.signature = sign(dev::SIMULATED_AUTH_TOKEN, &later.url, &later.params);
     let later = essence(webhook(site, &later, &[]).await);
     assert_eq!(later["status"], 204);
     let after = read(site, &sent.call_sid).await;
@@ -104,7 +104,7 @@ async fn recording(site: &Site) -> Value {
     let (_, path) = twilios.split_once(&site.simulated.to_string()).unwrap();
     let path = format!("{path}.mp3");
     let request = Request::get(&path).header(header::HOST, site.simulated.to_string());
-    let pair = format!("{}:{}", local::SIMULATED_ACCOUNT_SID, local::SIMULATED_AUTH_TOKEN);
+    let pair = format!("{}:{}", dev::SIMULATED_ACCOUNT_SID, dev::SIMULATED_AUTH_TOKEN);
     let basic = STANDARD.encode(pair);
     let request = request.header(header::AUTHORIZATION, format!("Basic {basic}"));
     let original = wire::ask(site.simulated, request.body(Bytes::new()).unwrap()).await.unwrap();
@@ -136,13 +136,13 @@ async fn forged(site: &Site) -> Value {
     assert_eq!(believed["status"], 204, "{believed}");
     assert_eq!(read(site, &ended.call_sid).await, before);
     let voice = sent(site, DeliveryKind::Voice, |_| true);
-    let conversations = site.simulators.elevenlabs_requests().len();
+    let conversations = site.fakes.elevenlabs_requests().len();
     let spoken = webhook(site, &voice, &headers).await;
     assert_eq!(
         (spoken.status().as_u16(), &spoken.body()[..]),
         (200, voice.response_body.as_bytes())
     );
-    assert_eq!(site.simulators.elevenlabs_requests().len(), conversations, "nobody is asked twice");
+    assert_eq!(site.fakes.elevenlabs_requests().len(), conversations, "nobody is asked twice");
 
     // Nor a bad one good: each of these is right for the address that the headers claim.
     let (_, path) = voice.url.split_once(&site.address.to_string()).unwrap();
@@ -155,8 +155,7 @@ async fn forged(site: &Site) -> Value {
         format!("https://{}", site.address),
     ] {
         let mut wrong = voice.clone();
-        wrong.signature =
-            sign(local::SIMULATED_AUTH_TOKEN, &format!("{base}{path}"), &voice.params);
+        wrong.signature = sign(dev::SIMULATED_AUTH_TOKEN, &format!("{base}{path}"), &voice.params);
         let answer = essence(webhook(site, &wrong, &headers).await);
         assert_eq!(answer["status"], 403, "{base}: {answer}");
         refused.push(answer);
@@ -164,7 +163,7 @@ async fn forged(site: &Site) -> Value {
     // And Twilio is told to call back where we live.
     let placed = dial(site, &json!({"to": IS_BUSY[0]}), &headers).await;
     settled(site, &placed).await;
-    let created = site.simulators.calls_created().pop().unwrap();
+    let created = site.fakes.calls_created().pop().unwrap();
     let is_url = |(name, value): &&(String, String)| {
         (name.contains("Url") || name.contains("Callback")) && value.contains("://")
     };
@@ -195,7 +194,7 @@ async fn campaign(site: &Site) -> Value {
     let placed = dial(site, &json!({"to": CAMPAIGN, "campaignData": data}), &[]).await;
     let call = settled(site, &placed).await;
     assert_eq!(call["body"]["status"], "completed", "{call}");
-    let asked = site.simulators.elevenlabs_requests().pop().unwrap().body.unwrap();
+    let asked = site.fakes.elevenlabs_requests().pop().unwrap().body.unwrap();
     let told = &asked["conversation_initiation_client_data"]["dynamic_variables"];
     for (name, value) in [
         ("_agent_name_", "Alex"),

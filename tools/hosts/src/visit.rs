@@ -4,9 +4,9 @@
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
+use fakes::{Delivery, DeliveryKind, sign};
 use http::{Request, header};
 use serde_json::{Value, json};
-use simulators::{Delivery, DeliveryKind, sign};
 use tokio::time::timeout;
 
 use crate::beside::Beside;
@@ -72,9 +72,9 @@ async fn read(site: &Site, call_sid: &str) -> Value {
 /// Where a webhook went elsewhere, was refused or got no answer.
 pub async fn every_webhook_was_believed(beside: &Beside) {
     let site = &beside.deployment.site;
-    timeout(2 * PATIENCE, site.simulators.all_settled()).await.expect("a call never ends");
+    timeout(2 * PATIENCE, site.fakes.all_settled()).await.expect("a call never ends");
     let base = format!("http://{}/api/twilio/", site.address);
-    let deliveries = site.simulators.deliveries();
+    let deliveries = site.fakes.deliveries();
     for it in &deliveries {
         assert!(it.url.starts_with(&base), "{}", it.url);
         assert!(it.status.is_some_and(|status| (200..300).contains(&status)), "{it:?}");
@@ -106,7 +106,7 @@ async fn transcript_is_read(site: &Site, call_sid: &str) {
 /// Each is signed with the right token, for what it is not.
 async fn forged_webhooks_are_refused(beside: &Beside) {
     let site = &beside.deployment.site;
-    let conversations = site.simulators.elevenlabs_requests().len();
+    let conversations = site.fakes.elevenlabs_requests().len();
     let is_end = |it: &Delivery| it.param("CallStatus") == Some("completed");
     for genuine in
         [sent(site, DeliveryKind::Voice, |_| true), sent(site, DeliveryKind::Status, is_end)]
@@ -119,7 +119,7 @@ async fn forged_webhooks_are_refused(beside: &Beside) {
             "https://evil.example".to_owned(),
         ] {
             let url = format!("{elsewhere}{path}");
-            let signature = sign(local::SIMULATED_AUTH_TOKEN, &url, &genuine.params);
+            let signature = sign(dev::SIMULATED_AUTH_TOKEN, &url, &genuine.params);
             refused(beside, path, &genuine.params, &signature).await;
         }
         let mut altered = genuine.params.clone();
@@ -132,7 +132,7 @@ async fn forged_webhooks_are_refused(beside: &Beside) {
         let other_call = format!("{path}&x=1");
         refused(beside, &other_call, &genuine.params, &genuine.signature).await;
     }
-    assert_eq!(site.simulators.elevenlabs_requests().len(), conversations);
+    assert_eq!(site.fakes.elevenlabs_requests().len(), conversations);
 }
 
 /// Both through the rewrite and at the functions' own address.
@@ -153,12 +153,12 @@ async fn refused(beside: &Beside, path: &str, params: &[(String, String)], signa
 }
 
 async fn foreign_pages_are_refused(site: &Site) {
-    let dialled = site.simulators.calls_created().len();
+    let dialled = site.fakes.calls_created().len();
     for origin in [Some("https://evil.example"), Some("null"), None] {
         let answer = dial(site, origin).await;
         assert_eq!(answer["reason"], "origin_not_allowed", "{origin:?}: {answer}");
     }
-    assert_eq!(site.simulators.calls_created().len(), dialled);
+    assert_eq!(site.fakes.calls_created().len(), dialled);
 }
 
 /// Twilio's `FallbackUrl` is under the site's address as well.

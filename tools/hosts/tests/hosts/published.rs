@@ -22,7 +22,7 @@ const PRIVATE: [&str; 14] = [
     "/shared/",
     "/shared/src/lib.rs",
     "/template.yaml",
-    "/tools/local/src/main.rs",
+    "/tools/dev/src/main.rs",
     "/vercel.json",
 ];
 
