@@ -18,7 +18,6 @@ mod mp3;
 mod net;
 mod recording_sid;
 mod records;
-mod signature;
 mod timestamps;
 mod twilio;
 
@@ -30,5 +29,5 @@ pub use faults::{
 };
 pub use recording_sid::recording_sid;
 pub use records::{CreatedCall, Delivery, DeliveryKind, ElevenLabsRequest, Notification};
-pub use signature::{sign, signed_url};
 pub use twilio::patterns::Pattern;
+pub use vendors::{sign, signed_url};

@@ -7,7 +7,8 @@ use super::{
     twiml::{self, Verb},
     webhook::{Answer, Failure, Webhook},
 };
-use crate::{DeliveryKind, signature::without_fragment};
+use crate::DeliveryKind;
+use vendors::without_fragment;
 
 /// The largest TwiML that Twilio reads.
 const LARGEST: usize = 64 * 1024;

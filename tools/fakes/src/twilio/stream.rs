@@ -55,7 +55,7 @@ async fn connect(line: &Line, stream: &Stream) -> Result<Socket, Error> {
         // TLS is the one thing left off, so the same host and path are asked over plain ws.
         let plain = format!("ws://{}{}", url.authority(), &url[Position::BeforePath..]);
         let mut request = plain.into_client_request().map_err(|_| handshake)?;
-        let signature = sign(&line.fakes.config().auth_token, url.as_str(), &[]);
+        let signature = sign::<&str, &str>(&line.fakes.config().auth_token, url.as_str(), &[]);
         if let Ok(signature) = HeaderValue::from_str(&signature) {
             request.headers_mut().insert("X-Twilio-Signature", signature);
         }

@@ -1,7 +1,7 @@
 //! Sending one webhook: signature, retries, redirects.
 
 use super::{overrides::Overrides, target::Target};
-use crate::{Delivery, DeliveryKind, Fakes, net, sign, signature::without_fragment, signed_url};
+use crate::{Delivery, DeliveryKind, Fakes, net};
 use axum::body::Bytes;
 use http_body_util::{BodyExt as _, Full};
 use hyper::{Request, client::conn::http1, header};
@@ -9,6 +9,7 @@ use hyper_util::rt::TokioIo;
 use std::time::{Duration, Instant};
 use tokio::time::timeout;
 use url::Url;
+use vendors::{sign, signed_url, without_fragment};
 
 /// One webhook, for all its tries.
 #[derive(Clone)]

@@ -9,7 +9,6 @@ mod create;
 mod elevenlabs;
 mod life;
 mod recordings;
-mod signature;
 mod stream;
 mod support;
 mod voice;

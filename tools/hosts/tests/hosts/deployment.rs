@@ -2,10 +2,13 @@
 
 use std::fmt;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 
 use fakes::{Config, Fakes, Pace};
-use stores::Folder;
+use hosts::vercel::Function;
+use stores::{Folder, Missing, skip};
 use tokio::net::TcpListener;
+use tokio::task::block_in_place;
 
 use crate::vercel::Functions;
 use crate::wire::Server;
@@ -23,19 +26,19 @@ pub(crate) const VARIABLES: [(&str, &str); 2] = [
 pub(crate) const SEED: u64 = 4;
 
 /// A deployed application as its callers see it.
-pub struct Site {
+pub(crate) struct Site {
     /// Whose results these are.
-    pub name: &'static str,
+    pub(crate) name: &'static str,
     /// Where it listens: `NEXT_PUBLIC_APP_URL` is `http://` and this.
-    pub address: SocketAddr,
+    pub(crate) address: SocketAddr,
     /// Twilio and ElevenLabs.
-    pub fakes: Fakes,
+    pub(crate) fakes: Fakes,
     /// Where they listen, below `/simulated`.
-    pub simulated: SocketAddr,
+    pub(crate) simulated: SocketAddr,
     /// Whether the files of `public/` are served too, a spoken apology among them.
-    pub serves_files: bool,
+    pub(crate) serves_files: bool,
     /// A name in `Host` that is not the app's, and that whoever stands in front lets pass.
-    pub foreign_host: &'static str,
+    pub(crate) foreign_host: &'static str,
 }
 
 impl fmt::Debug for Site {
@@ -45,9 +48,9 @@ impl fmt::Debug for Site {
 }
 
 /// A site and everything that keeps it running.
-pub struct Deployment {
+pub(crate) struct Deployment {
     /// As its callers see it.
-    pub site: Site,
+    pub(crate) site: Site,
     /// Those that are told to end before they are ended.
     pub(crate) functions: Functions,
     /// Servers, processes and folders, which end with it.
@@ -56,10 +59,8 @@ pub struct Deployment {
 
 impl Deployment {
     /// Ends it as its host would, and makes sure that every function goes in peace.
-    pub async fn stop(self) {
-        for function in self.functions.values() {
-            function.stop().await;
-        }
+    pub(crate) fn stop(self) {
+        block_in_place(|| self.functions.values().for_each(Function::end));
     }
 }
 
@@ -132,4 +133,14 @@ pub(crate) async fn front() -> (TcpListener, SocketAddr) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     (listener, address)
+}
+
+/// The file or folder that a variable names, which `.ci/hosts` built or installed; `None` is said
+/// loudly, and fails in CI.
+pub(crate) fn part(variable: &str) -> Option<PathBuf> {
+    let path = std::env::var_os(variable).map(PathBuf::from).filter(|path| path.exists());
+    if path.is_none() {
+        skip(&Missing(format!("{variable} names nothing that exists: .ci/hosts sets it")));
+    }
+    path
 }

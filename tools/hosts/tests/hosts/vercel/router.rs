@@ -7,8 +7,9 @@ use std::path::Path;
 use bytes::Bytes;
 use http::{HeaderMap, Method, Request, Response};
 use serde_json::{Value, json};
+use tokio::task::block_in_place;
 
-use crate::wire::{bare, without_hop_headers};
+use crate::wire::{self, bare, without_hop_headers};
 
 use super::{Functions, files_below};
 
@@ -53,8 +54,13 @@ impl Router {
         };
         let (mut head, body) = request.into_parts();
         head.headers = forwarded(head.headers);
-        match function.ask(Request::from_parts(head, body)).await {
+        // As Vercel's bridge sends it. That its "end" follows is part of every answer.
+        let (number, invocation) = function.invocation();
+        head.headers.insert("x-vercel-internal-invocation-id", invocation.parse().unwrap());
+        head.headers.insert("x-vercel-internal-request-id", number.into());
+        match wire::ask(function.address, Request::from_parts(head, body)).await {
             Ok(answer) => {
+                block_in_place(|| function.assert_over(number));
                 let (mut head, body) = answer.into_parts();
                 head.headers = without_hop_headers(head.headers);
                 Response::from_parts(head, body)

@@ -2,23 +2,26 @@
 //! router of ours; and `vercel dev`, which is Vercel's own.
 
 mod dev;
-mod function;
 mod router;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::sync::Arc;
 
+use bytes::Bytes;
+use hosts::vercel::Function;
+use http::Request;
+use serde_json::Value;
 use stores::{Backend, Place, Space};
 use tokio::net::TcpListener;
+use tokio::task::block_in_place;
 
-use crate::deployment::{Deployment, Site, World, front};
-use crate::parts::part;
-use crate::wire::Server;
+use crate::deployment::{Deployment, Site, World, front, part};
+use crate::wire::{self, Server};
 
-use function::Function;
 use router::Router;
 
 /// By the path that each answers.
@@ -27,7 +30,7 @@ pub(crate) type Functions = Arc<BTreeMap<String, Function>>;
 impl Deployment {
     /// `None` if a part is missing: `HOSTS_VERCEL_OUTPUT`, what `vercel build` left in
     /// `.vercel/output`, or redis-server.
-    pub async fn vercel() -> Option<Self> {
+    pub(crate) async fn vercel() -> Option<Self> {
         let (listener, address) = front().await;
         Self::vercel_at(listener, address, Site::settings).await
     }
@@ -46,7 +49,10 @@ impl Deployment {
         let mut functions = BTreeMap::new();
         for path in vercel_functions(&output) {
             let folder = output.join("functions").join(format!("{path}.func"));
-            let function = Function::start(&folder, &settings, world.folder.path()).await;
+            let function = block_in_place(|| start(&folder, &settings, world.folder.path()));
+            let ping =
+                Request::get("/_vercel/ping").header("host", "x").body(Bytes::new()).unwrap();
+            assert_eq!(wire::ask(function.address, ping).await.unwrap().body(), "OK");
             functions.insert(format!("/{path}"), function);
         }
         let functions = Arc::new(functions);
@@ -59,14 +65,25 @@ impl Deployment {
     }
 }
 
+/// One `.func` folder, started. What belongs to it lies in `work`, in the temporary folder: a unix
+/// socket's path must be short.
+fn start(folder: &Path, settings: &[(&'static str, String)], work: &Path) -> Function {
+    let config = fs::read(folder.join(".vc-config.json")).unwrap();
+    let config: Value = serde_json::from_slice(&config).unwrap();
+    assert_eq!(config["runtime"], "executable", "{config}");
+    let mut command = Command::new(folder.join(config["handler"].as_str().unwrap()));
+    let name = folder.file_stem().unwrap().to_str().unwrap();
+    let socket = work.join(format!("{name}.sock"));
+    Function::with(command.current_dir(folder), name, settings, &socket, &work.join(name))
+}
+
 fn redis_url(space: &Space) -> String {
     let Place::Redis { port, database } = space.place() else { unreachable!("asked for it") };
     format!("redis://127.0.0.1:{port}/{database}")
 }
 
 /// What a build would deploy as functions: the paths of its `.func` folders.
-#[must_use]
-pub fn vercel_functions(output: &Path) -> BTreeSet<String> {
+pub(crate) fn vercel_functions(output: &Path) -> BTreeSet<String> {
     let mut found = BTreeSet::new();
     walk(&output.join("functions"), &mut |path, name| match name.strip_suffix(".func") {
         Some(name) => {
@@ -82,8 +99,7 @@ pub fn vercel_functions(output: &Path) -> BTreeSet<String> {
 }
 
 /// Every file below a folder, with its content.
-#[must_use]
-pub fn files_below(folder: &Path) -> BTreeMap<String, Vec<u8>> {
+pub(crate) fn files_below(folder: &Path) -> BTreeMap<String, Vec<u8>> {
     let mut found = BTreeMap::new();
     walk(folder, &mut |path, name| {
         if path.is_file() {

@@ -10,7 +10,7 @@ use crate::wire::Server;
 
 impl Deployment {
     /// Everything on one port of this process.
-    pub async fn laptop() -> Self {
+    pub(crate) async fn laptop() -> Self {
         Self::laptop_with([("MAKE_CALL_TOKEN", TOKEN)]).await
     }
 

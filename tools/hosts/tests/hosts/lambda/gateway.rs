@@ -5,12 +5,12 @@ use std::collections::BTreeMap;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
+use hosts::lambda::Emulator;
 use http::{HeaderMap, Request, Response, header};
 use serde_json::{Map, Value, json};
+use tokio::task::block_in_place;
 
 use crate::wire::bare;
-
-use super::emulator::Emulator;
 
 /// Where the caller seems to be.
 const SOURCE_IP: &str = "203.0.113.9";
@@ -21,10 +21,10 @@ pub(super) async fn answer(
 ) -> Response<Bytes> {
     let path = request.uri().path();
     let Some(function) = functions.get(path) else { return bare(404) };
-    match function.invoke(&event(&request)).await {
+    match block_in_place(|| function.answer(&event(&request))) {
         Ok(told) => response(&told),
         Err(why) => {
-            // What a caller of the real one gets; the reason is for whoever reads the log.
+            // What a caller of the real one gets; the reason is for the log.
             eprintln!("{path} failed: {why}");
             bare(502)
         }

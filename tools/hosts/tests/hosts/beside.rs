@@ -27,11 +27,11 @@ const SETTINGS: [(&str, &str); 5] = [
 ];
 
 /// A site, and the functions behind it.
-pub struct Beside {
+pub(crate) struct Beside {
     /// As pages and Twilio see it: under the site's address.
-    pub deployment: Deployment,
+    pub(crate) deployment: Deployment,
     /// Where the functions listen.
-    pub functions: SocketAddr,
+    pub(crate) functions: SocketAddr,
     _site: Server,
 }
 
@@ -43,7 +43,7 @@ impl fmt::Debug for Beside {
 
 impl Beside {
     /// A site with this page in front of the server of `cargo dev`.
-    pub async fn laptop(page: &[u8]) -> Self {
+    pub(crate) async fn laptop(page: &[u8]) -> Self {
         let (listener, app) = front().await;
         let url = format!("http://{app}");
         let settings = SETTINGS.into_iter().chain([("NEXT_PUBLIC_APP_URL", &*url)]);
@@ -53,7 +53,7 @@ impl Beside {
     }
 
     /// The same in front of `vercel dev`; `None` if a part of that is missing.
-    pub async fn vercel_dev(page: &[u8]) -> Option<Self> {
+    pub(crate) async fn vercel_dev(page: &[u8]) -> Option<Self> {
         let (listener, app) = front().await;
         let (_, functions) = front().await;
         let deployment = Deployment::vercel_dev_at(functions, app, without_token).await?;
@@ -61,7 +61,7 @@ impl Beside {
     }
 
     /// The same in front of what `vercel build` left, as deployed; `None` as above.
-    pub async fn vercel(page: &[u8]) -> Option<Self> {
+    pub(crate) async fn vercel(page: &[u8]) -> Option<Self> {
         let (listener, app) = front().await;
         let (behind, functions) = front().await;
         let deployment = Deployment::vercel_at(behind, app, without_token).await?;

@@ -26,10 +26,7 @@ const FORGED: &str = "evil.example";
 
 /// Plays it, and tells everything that callers, Twilio and ElevenLabs saw in a form that can be
 /// compared with other hosts'.
-///
-/// # Panics
-/// Where something is not as it must be on any host.
-pub async fn play(site: &Site) -> Value {
+pub(crate) async fn play(site: &Site) -> Value {
     let told = json!({
         "1 a call": a_call(site).await,
         "2 shuffled and doubled": shuffled_and_doubled(site).await,

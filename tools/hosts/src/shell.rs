@@ -3,20 +3,16 @@
 use std::net::SocketAddr;
 use std::process::Command;
 
-use super::process::{Process, binary, free_port};
-use super::world::World;
+use crate::World;
+use crate::process::{Process, binary, free_port};
 
 /// Starts a function; `more` is what its environment holds beside the settings.
-pub(crate) fn start(
-    world: &World,
-    name: &str,
-    more: &[(&'static str, &str)],
-) -> (Process, SocketAddr) {
+pub fn start(world: &World, name: &str, more: &[(&'static str, &str)]) -> (Process, SocketAddr) {
     start_by(&mut Command::new(binary(name)), world, more)
 }
 
 /// Starts a function that may have so many files and connections open.
-pub(crate) fn start_with_handles(world: &World, name: &str, most: u32) -> (Process, SocketAddr) {
+pub fn start_with_handles(world: &World, name: &str, most: u32) -> (Process, SocketAddr) {
     let script = format!("ulimit -n {most}; exec \"$0\"");
     start_by(Command::new("sh").arg("-c").arg(script).arg(binary(name)), world, &[])
 }
@@ -30,8 +26,7 @@ fn start_by(
     let mut environment = world.settings(&format!("http://{address}"));
     environment.push(("VERCEL_DEV_PORT", address.port().to_string()));
     environment.extend(more.iter().map(|(name, value)| (*name, (*value).to_owned())));
-    let mut process = Process::start(command, &environment, &world.log());
-    let expected = format!("Dev server listening: {}", address.port());
-    assert_eq!(process.first_line().unwrap(), expected);
+    let (process, line) = Process::start_heard(command, &environment, &world.log());
+    assert_eq!(line, format!("Dev server listening: {}", address.port()));
     (process, address)
 }

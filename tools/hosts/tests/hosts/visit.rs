@@ -18,10 +18,7 @@ use crate::wire::{self, PATIENCE};
 const TALKS: &str = "+12125550123";
 
 /// Plays all of it.
-///
-/// # Panics
-/// Where something is not as it must be.
-pub async fn visit(beside: &Beside) {
+pub(crate) async fn visit(beside: &Beside) {
     let site = &beside.deployment.site;
     let placed = dial(site, Some(&format!("http://{}", site.address))).await;
     assert_eq!(placed["success"], true, "{placed}");
@@ -67,10 +64,7 @@ async fn read(site: &Site, call_sid: &str) -> Value {
 }
 
 /// Waits until every call is over: all that Twilio had to say came through the site, and was believed.
-///
-/// # Panics
-/// Where a webhook went elsewhere, was refused or got no answer.
-pub async fn every_webhook_was_believed(beside: &Beside) {
+pub(crate) async fn every_webhook_was_believed(beside: &Beside) {
     let site = &beside.deployment.site;
     timeout(2 * PATIENCE, site.fakes.all_settled()).await.expect("a call never ends");
     let base = format!("http://{}/api/twilio/", site.address);

@@ -6,38 +6,49 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
 
-/// Far longer than any answer takes; only a function that hangs meets it.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
+/// Far longer than any answer takes; only what hangs meets it.
+pub const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A request or an answer.
 #[derive(Clone, Debug)]
-pub(crate) struct Message {
+pub struct Message {
     /// `POST /path HTTP/1.1` or `HTTP/1.1 200 OK`.
-    pub(crate) start: String,
-    pub(crate) headers: Vec<(String, String)>,
-    pub(crate) body: Vec<u8>,
+    pub start: String,
+    /// As they came.
+    pub headers: Vec<(String, String)>,
+    /// Whole, also where it came in chunks.
+    pub body: Vec<u8>,
 }
 
 impl Message {
-    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+    /// The value of a header.
+    #[must_use]
+    pub fn header(&self, name: &str) -> Option<&str> {
         let found = self.headers.iter().find(|(known, _)| known.eq_ignore_ascii_case(name));
         found.map(|(_, value)| value.as_str())
     }
 
-    pub(crate) fn status(&self) -> u16 {
+    /// The status of an answer.
+    #[must_use]
+    pub fn status(&self) -> u16 {
         self.word(1).parse().unwrap()
     }
 
     /// Method and path of a request, `GET /`.
-    pub(crate) fn target(&self) -> String {
+    #[must_use]
+    pub fn target(&self) -> String {
         format!("{} {}", self.word(0), self.word(1))
     }
 
-    pub(crate) fn text(&self) -> &str {
+    /// The body as text.
+    #[must_use]
+    pub fn text(&self) -> &str {
         std::str::from_utf8(&self.body).unwrap()
     }
 
-    pub(crate) fn json(&self) -> serde_json::Value {
+    /// The body as JSON.
+    #[must_use]
+    pub fn json(&self) -> serde_json::Value {
         serde_json::from_slice(&self.body).unwrap()
     }
 
@@ -97,7 +108,7 @@ fn write(to: &mut TcpStream, start: &str, headers: &[(&str, &str)], body: &[u8])
 }
 
 /// Sends one request on a connection of its own and reads the answer.
-pub(crate) fn ask(
+pub fn ask(
     to: SocketAddr,
     target: &str,
     headers: &[(&str, &str)],
@@ -112,20 +123,27 @@ pub(crate) fn ask(
 }
 
 /// What a [`Server`] answers.
-pub(crate) struct Answer {
-    pub(crate) status: u16,
-    pub(crate) headers: Vec<(&'static str, String)>,
-    pub(crate) body: Vec<u8>,
+#[derive(Debug)]
+pub struct Answer {
+    /// The status.
+    pub status: u16,
+    /// Without the length.
+    pub headers: Vec<(&'static str, String)>,
+    /// The body.
+    pub body: Vec<u8>,
 }
 
 /// A server on a free port, for the rest of the test process's life.
-pub(crate) struct Server {
-    pub(crate) address: SocketAddr,
+#[derive(Debug)]
+pub struct Server {
+    /// Where it listens.
+    pub address: SocketAddr,
     seen: Arc<Mutex<Vec<Message>>>,
 }
 
 impl Server {
-    pub(crate) fn start(answer: impl Fn(&Message) -> Answer + Send + Sync + 'static) -> Self {
+    /// Answers every request by this function.
+    pub fn start(answer: impl Fn(&Message) -> Answer + Send + Sync + 'static) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let server = Self { address: listener.local_addr().unwrap(), seen: Arc::default() };
         let (seen, answer) = (Arc::clone(&server.seen), Arc::new(answer));
@@ -139,7 +157,8 @@ impl Server {
     }
 
     /// The requests that came so far, in the order of their arrival.
-    pub(crate) fn seen(&self) -> Vec<Message> {
+    #[must_use]
+    pub fn seen(&self) -> Vec<Message> {
         self.seen.lock().unwrap().clone()
     }
 }

@@ -13,10 +13,13 @@ use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
 /// Far longer than any answer takes; only what hangs meets it.
-pub const PATIENCE: Duration = Duration::from_secs(60);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Sends one request on a connection of its own.
-pub async fn ask(to: SocketAddr, request: Request<Bytes>) -> Result<Response<Bytes>, String> {
+pub(crate) async fn ask(
+    to: SocketAddr,
+    request: Request<Bytes>,
+) -> Result<Response<Bytes>, String> {
     let exchange = async {
         let stream = TcpStream::connect(to).await.map_err(|error| error.to_string())?;
         let (mut sender, connection) =
@@ -33,11 +36,11 @@ pub async fn ask(to: SocketAddr, request: Request<Bytes>) -> Result<Response<Byt
 
 /// A server that answers until it is dropped.
 #[derive(Debug)]
-pub struct Server(JoinHandle<()>);
+pub(crate) struct Server(JoinHandle<()>);
 
 impl Server {
     /// Answers on a listener that was bound before, so that others could be told its port.
-    pub fn start<F, A>(listener: TcpListener, answer: F) -> Self
+    pub(crate) fn start<F, A>(listener: TcpListener, answer: F) -> Self
     where
         F: Fn(Request<Bytes>) -> A + Clone + Send + Sync + 'static,
         A: Future<Output = Response<Bytes>> + Send + 'static,
@@ -54,14 +57,12 @@ impl Server {
     }
 
     /// The same for a router.
-    #[must_use]
-    pub fn serve(listener: TcpListener, router: axum::Router) -> Self {
+    pub(crate) fn serve(listener: TcpListener, router: axum::Router) -> Self {
         Self::run(async move { axum::serve(listener, router).await.unwrap() })
     }
 
     /// The same for somebody who serves by himself.
-    #[must_use]
-    pub fn run(server: impl Future<Output = ()> + Send + 'static) -> Self {
+    pub(crate) fn run(server: impl Future<Output = ()> + Send + 'static) -> Self {
         Self(tokio::spawn(server))
     }
 }

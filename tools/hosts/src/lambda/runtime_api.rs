@@ -6,14 +6,17 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 
 use serde_json::{Value, json};
 
-use crate::harness::http::{Answer, Message, PATIENCE, Server};
-use crate::harness::process::{Process, binary};
-use crate::harness::world::World;
+use crate::World;
+use crate::http::{Answer, Message, PATIENCE, Server};
+use crate::process::{Process, binary};
 
 use super::Lambda;
 
+/// Lambda as its documentation has it, for one function.
+///
 /// The process comes first: it has ended before its question for another event is answered with none.
-pub(crate) struct RuntimeApi {
+#[derive(Debug)]
+pub struct RuntimeApi {
     _process: Process,
     events: Sender<Value>,
     answers: Receiver<(String, Value)>,
@@ -60,7 +63,7 @@ fn answer(
         ];
         return Answer { status: 200, headers, body: event.to_string().into_bytes() };
     }
-    // Nobody listens any more when the test has ended.
+    // The receiver is gone when the test has ended.
     let _ = answers.send((target, request.json()));
     Answer { status: 202, headers: Vec::new(), body: json!({"status": "OK"}).to_string().into() }
 }

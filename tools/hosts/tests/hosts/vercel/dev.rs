@@ -2,15 +2,14 @@
 //! its own for each request.
 
 use std::net::SocketAddr;
-use std::path::Path;
-use std::time::{Duration, Instant};
+use std::process::Command;
+use std::time::Duration;
 
-use stores::{Backend, free_port};
-use tokio::process::Command;
+use hosts::{Process, free_port};
+use stores::Backend;
+use tokio::task::block_in_place;
 
-use crate::deployment::{Deployment, Site, World, front};
-use crate::parts::part;
-use crate::process::Process;
+use crate::deployment::{Deployment, Site, World, front, part};
 
 use super::{Functions, redis_url};
 
@@ -24,8 +23,8 @@ const INHERITED: [&str; 6] =
 impl Deployment {
     /// `None` if a part is missing: `HOSTS_VERCEL_PROJECT`, a copy of the repository; `HOSTS_VERCEL_CLI`, the
     /// program; or redis-server.
-    pub async fn vercel_dev() -> Option<Self> {
-        // It binds by itself, so the port is free only as far as anybody knows.
+    pub(crate) async fn vercel_dev() -> Option<Self> {
+        // It binds by itself, so the port is only likely to be free.
         let (_, address) = front().await;
         Self::vercel_dev_at(address, address, Site::settings).await
     }
@@ -49,21 +48,14 @@ impl Deployment {
         let mut command = Command::new(program);
         command.args(["dev", "--local", "--yes", "--listen", &address.to_string()]);
         for queue in ["--queue-port", "--schedules-port", "--runtime-cache-port"] {
-            command.args([queue, &free_port().to_string()]);
+            command.args([queue, &free_port().port().to_string()]);
         }
         let log = world.folder.path().join("vercel-dev");
-        let process = start(command.current_dir(&project), &settings, &log).await;
+        let process = block_in_place(|| {
+            let mut process = Process::start(command.current_dir(&project), &settings, &log);
+            process.wait_for("Ready!", READY);
+            process
+        });
         Some(Self { site, functions: Functions::default(), _running: Box::new((process, world)) })
     }
-}
-
-async fn start(command: &mut Command, settings: &[(&str, String)], log: &Path) -> Process {
-    let mut process = Process::start(command, settings, log);
-    let deadline = Instant::now() + READY;
-    while !process.said().contains("Ready!") {
-        assert!(process.ended().is_none(), "vercel dev has ended: {}", process.said());
-        assert!(Instant::now() < deadline, "vercel dev is not ready: {}", process.said());
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
-    process
 }

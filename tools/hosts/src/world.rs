@@ -1,24 +1,23 @@
 //! Everything around a function: a folder with its store, and the services it calls.
 
-use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
-use std::time::{Duration, Instant};
-use std::{env, fs, process, thread};
 
 use serde_json::{Value, json};
 
-use super::http::{Answer, Message, PATIENCE, Server};
-use super::webhook::encode as form_encode;
+use crate::http::{Answer, Message, Server};
+use crate::{Folder, wait_until};
 
 pub(crate) const ACCOUNT_SID: &str = "AC0123456789abcdef0123456789abcdef";
-pub(crate) const CALL_SID: &str = "CA0123456789abcdef0123456789abcdef";
+/// The call that Twilio makes of every dial.
+pub const CALL_SID: &str = "CA0123456789abcdef0123456789abcdef";
 pub(crate) const RECORDING_SID: &str = "RE0123456789abcdef0123456789abcdef";
 pub(crate) const AUTH_TOKEN: &str = "12345";
 /// What the page shows, as a header's value.
-pub(crate) const BEARER: &str = "Bearer 0123456789abcdef";
+pub const BEARER: &str = "Bearer 0123456789abcdef";
 pub(crate) const OUR_NUMBER: &str = "+12125550100";
-pub(crate) const THEIR_NUMBER: &str = "+12125550123";
+/// Who is called.
+pub const THEIR_NUMBER: &str = "+12125550123";
 
 const TWIML: &str = concat!(
     r#"<?xml version="1.0" encoding="UTF-8"?><Response><Connect><Stream url="wss://api.elevenlabs.io/x">"#,
@@ -26,28 +25,28 @@ const TWIML: &str = concat!(
 );
 
 /// Every byte there is, beginning like an MP3: what is not UTF-8 must arrive whole.
-pub(crate) fn audio() -> Vec<u8> {
+#[must_use]
+pub fn audio() -> Vec<u8> {
     [0xff, 0xfb, 0x90].into_iter().chain((0..=255).cycle().take(5000)).collect()
 }
 
 /// One deployment, gone with the test.
-pub(crate) struct World {
-    pub(crate) folder: PathBuf,
+#[derive(Debug)]
+pub struct World {
+    folder: Folder,
     /// Twilio's REST API and ElevenLabs, on one port.
-    pub(crate) upstream: Server,
+    pub upstream: Server,
     /// Twilio answers no dial while this is held.
-    pub(crate) dialling: Arc<Mutex<()>>,
+    pub dialling: Arc<Mutex<()>>,
     /// A setting that is left out.
     without: Option<&'static str>,
 }
 
 impl World {
-    pub(crate) fn new() -> Self {
-        static NEXT: AtomicU32 = AtomicU32::new(0);
-        let number = NEXT.fetch_add(1, Ordering::Relaxed);
-        // Short, and not in target/: a unix socket's path has at most some hundred bytes.
-        let folder = env::temp_dir().join(format!("hosts-{}-{number}", process::id()));
-        fs::create_dir_all(&folder).unwrap();
+    /// One whose Twilio and ElevenLabs answer at once.
+    #[must_use]
+    #[expect(clippy::new_without_default, reason = "it makes a folder and listens")]
+    pub fn new() -> Self {
         let dialling = Arc::new(Mutex::new(()));
         let of_twilio = Arc::clone(&dialling);
         let upstream = Server::start(move |request| {
@@ -56,17 +55,19 @@ impl World {
             }
             answer(request)
         });
-        Self { folder, upstream, dialling, without: None }
+        Self { folder: Folder::new(), upstream, dialling, without: None }
     }
 
     /// The same deployment with one setting fewer.
-    pub(crate) fn without(mut self, setting: &'static str) -> Self {
+    #[must_use]
+    pub fn without(mut self, setting: &'static str) -> Self {
         self.without = Some(setting);
         self
     }
 
     /// Complete settings of a deployment under this public address.
-    pub(crate) fn settings(&self, app_url: &str) -> Vec<(&'static str, String)> {
+    #[must_use]
+    pub fn settings(&self, app_url: &str) -> Vec<(&'static str, String)> {
         let upstream = format!("http://{}", self.upstream.address);
         let mut settings = vec![
             ("NEXT_PUBLIC_APP_URL", app_url.to_owned()),
@@ -88,51 +89,37 @@ impl World {
     }
 
     /// Waits until Twilio has been asked to dial.
-    pub(crate) fn wait_for_a_dial(&self) {
+    pub fn wait_for_a_dial(&self) {
         wait_until("Twilio is asked to dial", || {
             self.upstream.seen().iter().any(|it| it.target().ends_with("/Calls.json"))
         });
     }
 
     /// Twilio was asked this often to dial, and every webhook it was given is ours.
-    pub(crate) fn assert_dialled_under(&self, app_url: &str, times: usize) {
+    pub fn assert_dialled_under(&self, app_url: &str, times: usize) {
         let seen = self.upstream.seen();
         let dialled: Vec<_> =
             seen.iter().filter(|it| it.target().ends_with("Calls.json")).collect();
         assert_eq!(dialled.len(), times);
-        let ours = form_encode(app_url);
         for request in dialled {
-            let urls: Vec<_> =
-                request.text().split('&').filter(|pair| pair.contains("=http")).collect();
-            assert!(urls.len() >= 2, "{}", request.text());
-            for url in urls {
-                let (_, value) = url.split_once('=').unwrap();
-                assert!(value.starts_with(&format!("{ours}%2F")), "{url}");
-            }
+            let fields: Vec<(String, String)> =
+                serde_urlencoded::from_bytes(&request.body).unwrap();
+            let urls: Vec<_> = fields.iter().filter(|field| field.1.starts_with("http")).collect();
+            assert!(urls.len() >= 2, "{fields:?}");
+            assert!(urls.iter().all(|url| url.1.starts_with(&format!("{app_url}/"))), "{urls:?}");
         }
     }
 
-    pub(crate) fn file(&self, name: &str) -> PathBuf {
-        self.folder.join(name)
+    /// A file of the deployment.
+    #[must_use]
+    pub fn file(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
     }
 
-    pub(crate) fn log(&self) -> PathBuf {
+    /// What the functions log.
+    #[must_use]
+    pub fn log(&self) -> PathBuf {
         self.file("log")
-    }
-}
-
-/// Looks again and again, far longer than it can take.
-pub(crate) fn wait_until(what: &str, is_so: impl Fn() -> bool) {
-    let deadline = Instant::now() + PATIENCE;
-    while !is_so() {
-        assert!(Instant::now() < deadline, "in vain: {what}");
-        thread::sleep(Duration::from_millis(5));
-    }
-}
-
-impl Drop for World {
-    fn drop(&mut self) {
-        let _ = fs::remove_dir_all(Path::new(&self.folder));
     }
 }
 

@@ -4,17 +4,20 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Map, Value, json};
 
-use crate::harness::webhook::{FORM, Fields, form, sign};
+use crate::webhook::{FORM, Fields, form, sign};
 
 type Headers<'a> = Vec<(&'a str, &'a str)>;
 
 /// Who stands in front of the function.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Front {
+pub enum Front {
+    /// A function URL.
     FunctionUrl,
+    /// API Gateway's HTTP API, payload 2.0.
     HttpApi,
     /// Under a stage of its own, `/Prod`.
     HttpApiWithStage,
+    /// An Application Load Balancer.
     LoadBalancer,
     /// With multi-value headers switched on.
     LoadBalancerMulti,
@@ -23,7 +26,8 @@ pub(crate) enum Front {
 }
 
 impl Front {
-    pub(crate) const ALL: [Self; 6] = [
+    /// All of them.
+    pub const ALL: [Self; 6] = [
         Self::FunctionUrl,
         Self::HttpApi,
         Self::HttpApiWithStage,
@@ -45,40 +49,47 @@ impl Front {
     }
 
     /// `NEXT_PUBLIC_APP_URL` of a deployment behind it.
-    pub(crate) fn app_url(self) -> String {
+    #[must_use]
+    pub fn app_url(self) -> String {
         let stage = self.stage().map(|stage| format!("/{stage}")).unwrap_or_default();
         format!("https://{}{stage}", self.host())
     }
 
     /// The page asks.
-    pub(crate) fn get(self, path: &str, query: &str, authorization: &str) -> Value {
+    #[must_use]
+    pub fn get(self, path: &str, query: &str, authorization: &str) -> Value {
         self.event("GET", path, query, &[("authorization", authorization)], None)
     }
 
     /// A client asks what [`Self::get`] would bring.
-    pub(crate) fn head(self, path: &str, query: &str, authorization: &str) -> Value {
+    #[must_use]
+    pub fn head(self, path: &str, query: &str, authorization: &str) -> Value {
         self.event("HEAD", path, query, &[("authorization", authorization)], None)
     }
 
     /// The page sends.
-    pub(crate) fn post(self, path: &str, authorization: &str, body: &Value) -> Value {
+    #[must_use]
+    pub fn post(self, path: &str, authorization: &str, body: &Value) -> Value {
         let headers = [("authorization", authorization), ("content-type", "application/json")];
         self.event("POST", path, "", &headers, Some(body.to_string().as_bytes()))
     }
 
     /// Twilio calls.
-    pub(crate) fn webhook(self, path: &str, query: &str, fields: &Fields) -> Value {
+    #[must_use]
+    pub fn webhook(self, path: &str, query: &str, fields: &Fields) -> Value {
         self.webhook_to(&self.app_url(), path, query, fields)
     }
 
     /// Twilio calls under another public address than the front end's own.
-    pub(crate) fn webhook_to(self, app: &str, path: &str, query: &str, fields: &Fields) -> Value {
+    #[must_use]
+    pub fn webhook_to(self, app: &str, path: &str, query: &str, fields: &Fields) -> Value {
         let signature = sign(&format!("{app}{path}?{query}"), fields);
         self.signed(path, query, &signature, form(fields).as_bytes())
     }
 
     /// Something that says it is Twilio's.
-    pub(crate) fn signed(self, path: &str, query: &str, signature: &str, body: &[u8]) -> Value {
+    #[must_use]
+    pub fn signed(self, path: &str, query: &str, signature: &str, body: &[u8]) -> Value {
         let headers = [("content-type", FORM), ("x-twilio-signature", signature)];
         self.event("POST", path, query, &headers, Some(body))
     }
@@ -138,8 +149,7 @@ impl Front {
 
     /// The query taken apart and decoded.
     fn v1(self, method: &str, path: &str, query: &str, headers: &Headers<'_>) -> Value {
-        let query: Vec<_> =
-            pairs(query).into_iter().map(|(name, value)| (decode(name), decode(value))).collect();
+        let query: Vec<(String, String)> = serde_urlencoded::from_str(query).unwrap();
         let query: Headers<'_> =
             query.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
         json!({
@@ -176,7 +186,8 @@ impl Front {
 }
 
 /// The same event with its body base64-encoded or not. Some front ends go by the content type.
-pub(crate) fn encoded(mut event: Value, base64: bool) -> Value {
+#[must_use]
+pub fn encoded(mut event: Value, base64: bool) -> Value {
     let is = event["isBase64Encoded"] == true;
     if let (Some(body), true) = (event["body"].as_str(), is != base64) {
         event["body"] = if base64 {
@@ -190,7 +201,7 @@ pub(crate) fn encoded(mut event: Value, base64: bool) -> Value {
 }
 
 /// Puts a caller's header over whatever the front end wrote.
-pub(crate) fn forge(event: &mut Value, name: &str, value: &str) {
+pub fn forge(event: &mut Value, name: &str, value: &str) {
     if event["headers"].is_object() {
         event["headers"][name] = value.into();
     }
@@ -217,21 +228,4 @@ fn every(pairs: Headers<'_>) -> Value {
         values.as_array_mut().unwrap().push(value.into());
     }
     Value::Object(members)
-}
-
-/// As a URL's query is decoded.
-fn decode(text: &str) -> String {
-    let mut bytes = Vec::new();
-    let mut rest = text.bytes();
-    while let Some(byte) = rest.next() {
-        bytes.push(match byte {
-            b'+' => b' ',
-            b'%' => {
-                let digits = [rest.next().unwrap(), rest.next().unwrap()];
-                u8::from_str_radix(str::from_utf8(&digits).unwrap(), 16).unwrap()
-            }
-            _ => byte,
-        });
-    }
-    String::from_utf8(bytes).unwrap()
 }

@@ -1,4 +1,6 @@
-//! `X-Twilio-Signature`.
+//! What Twilio puts on the wire: its signature and the fields of its forms, written from its
+//! documentation. The fakes, the simulation, the hosts' tests and the fuzz targets play Twilio with it.
+//! It shares no code with the product, whose verifier it is the second opinion on.
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use hmac::{Hmac, Mac as _};
@@ -11,10 +13,14 @@ use std::collections::{BTreeMap, BTreeSet};
 /// are taken as they are; [`signed_url`] gives the address that Twilio signs. For `GET` there are no
 /// parameters to pass: they are in the address.
 #[must_use]
-pub fn sign(auth_token: &str, url: &str, params: &[(String, String)]) -> String {
+pub fn sign<N: AsRef<str>, V: AsRef<str>>(
+    auth_token: &str,
+    url: &str,
+    params: &[(N, V)],
+) -> String {
     let mut sorted: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
     for (name, value) in params {
-        sorted.entry(name).or_default().insert(value);
+        sorted.entry(name.as_ref()).or_default().insert(value.as_ref());
     }
     let mut message = without_fragment(url).to_owned();
     for (name, values) in sorted {
@@ -24,7 +30,7 @@ pub fn sign(auth_token: &str, url: &str, params: &[(String, String)]) -> String 
         }
     }
     let Ok(mut mac) = Hmac::<Sha1>::new_from_slice(auth_token.as_bytes()) else {
-        // HMAC takes a key of any length; an empty signature is one that nobody accepts.
+        // HMAC takes a key of any length; an empty signature is never accepted.
         return String::new();
     };
     mac.update(message.as_bytes());
@@ -54,6 +60,7 @@ pub fn signed_url(url: &str) -> String {
 }
 
 /// Everything before the `#`.
-pub(crate) fn without_fragment(url: &str) -> &str {
+#[must_use]
+pub fn without_fragment(url: &str) -> &str {
     url.split_once('#').map_or(url, |(before, _)| before)
 }
