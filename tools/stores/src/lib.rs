@@ -25,7 +25,8 @@ mod tls;
 pub mod workload;
 
 pub use backend::{Backend, Opened, Place, Running, Space, TOKEN, open_at};
+pub use hosts::Folder;
 pub use interposed::{Interpose, Interposed};
 pub use part::{Missing, skip};
 pub use redis_server::RedisServer;
-pub use server::{Folder, Server, free_port};
+pub use server::Server;
