@@ -7,11 +7,6 @@ mod fetch_call;
 mod form;
 mod recordings;
 mod rest;
-mod signature;
-// Beside the module and not in it: it is compiled elsewhere, too, without what its tests need.
-#[cfg(test)]
-#[path = "signature/tests.rs"]
-mod signature_tests;
 mod twiml;
 mod webhook_urls;
 
@@ -26,7 +21,7 @@ pub use recordings::{
 };
 pub(crate) use rest::DIAL_TIMEOUT;
 pub use rest::{Account, Credentials, DialError, create_call};
-pub use signature::{BadSignature, Tried, Verifier};
+pub use twilio_signature::{BadSignature, Tried, Verifier};
 pub(crate) use twiml::is_xml_text;
 pub use twiml::{
     Callbacks, ConnectStream, NotTwiml, RegisteredTwiml, StreamUrl, hang_up, say_and_hang_up,
