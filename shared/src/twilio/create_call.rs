@@ -67,7 +67,7 @@ pub fn created_call(body: &[u8]) -> Option<(CallSid, CallStatus)> {
 mod tests {
     use super::*;
     use crate::call::{CallId, DynamicVariables, E164, MachineDetection};
-    use crate::settings::AppUrl;
+    use crate::values::AppUrl;
 
     fn intent() -> Intent {
         Intent {

@@ -12,7 +12,7 @@ use tokio::time::{Instant, sleep};
 
 use crate::call::{AccountSid, CallSid, CallStatus};
 use crate::net::{self, Http, ReadError, SendError};
-use crate::settings::{BaseUrl, Secret};
+use crate::values::{BaseUrl, Secret};
 
 use super::created_call;
 

@@ -1,7 +1,7 @@
 //! The URLs we hand to Twilio, and the URL a request of Twilio's was sent to.
 
 use crate::call::CallId;
-use crate::settings::AppUrl;
+use crate::values::AppUrl;
 
 /// Two more tries on connection failure, read timeout and 5xx, so that a short outage of the store
 /// loses no callback (`twilio.md` 3.1). A fragment: Twilio neither sends nor signs it.
