@@ -14,3 +14,4 @@ pub mod ports;
 pub mod settings;
 pub mod store;
 pub mod twilio;
+pub mod values;

@@ -13,7 +13,6 @@ mod destination;
 mod fold;
 mod id;
 mod intent;
-mod machine_detection;
 mod observation;
 mod phone;
 mod prefix_table;
@@ -29,14 +28,13 @@ pub use destination::{
 pub use fold::{Call, DIAL_BUDGET, Progress, RecordingState};
 pub(crate) use id::hex;
 pub use id::{AccountSid, CallId, CallRef, CallSid, InvalidSid, RecordingSid, StreamSid};
-pub use intent::Intent;
-pub use machine_detection::{AnsweredBy, MachineDetection};
+pub use intent::{Intent, MachineDetection};
 pub use observation::{
     AgentAnswer, Direction, Fact, Observation, Parties, RecordingEvent, StatusEvent, StreamEvent,
 };
 pub use phone::{E164, InvalidE164, Party};
 pub use quiet_hours::{InvalidQuietHours, Quiet, QuietHours};
-pub use status::{CallStatus, RecordingStatus};
+pub use status::{AnsweredBy, CallStatus, RecordingStatus};
 pub use timeline::{Source, TimelineEntry};
 pub use timestamp::Timestamp;
 pub(crate) use variables::check_name;

@@ -8,9 +8,8 @@ use serde::de::IgnoredAny;
 use serde_json::Number;
 
 use crate::net::Http;
-use crate::settings::ElevenLabs;
 
-use super::{AgentError, send};
+use super::{AgentError, ElevenLabs, send};
 
 /// A conversation of an hour has some hundred kB. Its record also holds tool calls and audio's data.
 const ANSWER_LIMIT: usize = 4 * 1024 * 1024;

@@ -8,9 +8,8 @@ use serde_json::{Map, Value};
 
 use crate::call::{Direction, DynamicVariables, Party};
 use crate::net::Http;
-use crate::settings::ElevenLabs;
 
-use super::{ANSWER_LIMIT, AgentError, send};
+use super::{ANSWER_LIMIT, AgentError, ElevenLabs, send};
 
 /// One call to be joined.
 #[derive(Clone, Debug)]

@@ -6,9 +6,8 @@ use reqwest::Url;
 use serde::Deserialize;
 
 use crate::net::Http;
-use crate::settings::ElevenLabs;
 
-use super::{ANSWER_LIMIT, AgentError, send};
+use super::{ANSWER_LIMIT, AgentError, ElevenLabs, send};
 
 #[derive(Deserialize)]
 struct Answer {

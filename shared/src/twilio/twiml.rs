@@ -5,7 +5,7 @@ use std::fmt;
 use reqwest::Url;
 use roxmltree::{Document, Node, ParsingOptions};
 
-use crate::settings::BaseUrl;
+use crate::values::BaseUrl;
 
 /// Twilio refuses more (11750).
 const MAX_TWIML_BYTES: usize = 64 * 1024;

@@ -86,8 +86,13 @@ fn decoded(text: &str) -> Vec<u8> {
     bytes
 }
 
-/// Which forms of a URL a verdict was made of. Prints words only, for the log: nothing of the URL,
-/// whose user info and query may be secret.
+/// Which forms of a URL were tried, for the log. It prints nothing of the URL, whose user info and
+/// query may be secret.
+///
+/// ```
+/// let tried = twilio_signature::Tried::new("https://app.example:8443/voice");
+/// assert_eq!(tried.to_string(), "with the configured port, without a port");
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Tried {
     has_port: bool,
@@ -96,7 +101,7 @@ pub struct Tried {
 }
 
 impl Tried {
-    /// Of a URL that [`Verifier::verify`](super::Verifier::verify) was asked about.
+    /// Of a URL that [`Verifier::verify`](crate::Verifier::verify) was asked about.
     #[must_use]
     pub fn new(url: &str) -> Self {
         let parts = Parts::of(without_fragment(url));

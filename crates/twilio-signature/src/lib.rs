@@ -1,25 +1,5 @@
-//! `X-Twilio-Signature`: is this webhook really Twilio's?
-//!
-//! `base64(HMAC-SHA1(auth token, URL + name1 + value1 + name2 + value2 ...))`, names sorted bytewise,
-//! values after form decoding (Twilio docs "Security"; `twilio.md` 2). What goes wrong elsewhere:
-//!
-//! - The URL is the one *configured*: public base plus the raw path and query as received. Rebuilding
-//!   it from `Host` or `X-Forwarded-*` refuses genuine requests behind a proxy and lets an attacker
-//!   choose part of the signed text.
-//! - Every received parameter counts, known to us or not, and a repeated name counts once for each
-//!   distinct value.
-//! - Twilio drops the port and the user info of https URLs but its SDKs do not all agree, so each
-//!   form is tried; the case is never changed and nothing is encoded again.
-//! - The key is always an Auth Token, also where REST calls use an API key. Two tokens may be
-//!   configured, so that a rotation loses nothing.
-//! - There is no timestamp and no nonce: a captured request verifies for ever. Idempotent
-//!   observations and voice's claim make a replay harmless for as long as the call is kept.
-//!
-//! This module needs `base64` and `ring` and nothing of close-loop: `tools/signature` compiles it
-//! alone, and Twilio's own validators judge it there.
+#![doc = include_str!("../README.md")]
 
-// By path, so that the module can be compiled from elsewhere.
-#[path = "signature/url.rs"]
 mod url;
 
 use std::collections::BTreeSet;
@@ -31,12 +11,12 @@ use ring::{digest, hmac};
 
 pub use url::Tried;
 
-/// Checks webhooks against one or two Auth Tokens.
+/// Checks webhooks against one or two auth tokens.
 pub struct Verifier {
     keys: Vec<hmac::Key>,
 }
 
-/// Why a webhook is not believed.
+/// Why a webhook was refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum BadSignature {
     /// The body is neither a form nor covered by `bodySHA256`.
@@ -66,7 +46,7 @@ impl fmt::Debug for Verifier {
 }
 
 impl Verifier {
-    /// A verifier that accepts any of the tokens. An empty one is left out: everybody knows it.
+    /// A verifier that accepts any of the tokens. An empty one is left out: it is no secret.
     pub fn new<T: AsRef<[u8]>>(tokens: impl IntoIterator<Item = T>) -> Self {
         let key = |token: &[u8]| hmac::Key::new(hmac::HMAC_SHA1_FOR_LEGACY_USE_ONLY, token);
         let tokens = tokens.into_iter();
@@ -81,7 +61,7 @@ impl Verifier {
     }
 
     /// Checks a form webhook. `url` is the configured URL of the request, with its raw query;
-    /// `parameters` are the body's pairs, decoded.
+    /// `parameters` are the body's pairs, decoded; `signature` is the header's value, empty if missing.
     pub fn verify<N: AsRef<str>, V: AsRef<str>>(
         &self,
         url: &str,
@@ -104,6 +84,14 @@ impl Verifier {
 
     /// Checks a webhook whose body is not a form: Twilio puts the body's SHA-256 into the query and
     /// signs the URL alone.
+    ///
+    /// ```
+    /// let verifier = twilio_signature::Verifier::new(["12345"]);
+    /// let url = "https://mycompany.com/myapp.php?foo=1&bar=2\
+    ///     &bodySHA256=0a1ff7634d9ab3b95db5c9a2dfe9416e41502b283a80c7cf19632632f96e6620";
+    /// let body = br#"{"property": "value", "boolean": true}"#;
+    /// assert_eq!(verifier.verify_body(url, body, "a9nBmqA0ju/hNViExpshrM61xv4="), Ok(()));
+    /// ```
     pub fn verify_body(&self, url: &str, body: &[u8], signature: &str) -> Result<(), BadSignature> {
         let stated = url::body_hash(url).ok_or(BadSignature::Body)?;
         let actual = digest::digest(&digest::SHA256, body);

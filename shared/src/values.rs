@@ -1,15 +1,58 @@
-//! The addresses in the settings: our own, the other sides', and the pages' origins.
+//! Addresses and secrets that were checked once: the ground floor that every other module may use.
 
 use std::fmt;
 use std::net::IpAddr;
+use std::path::PathBuf;
 
 use reqwest::Url;
 
-use super::env::Env;
+/// Any non-empty visible ASCII. It never prints.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Secret(String);
 
-/// Our public base, `NEXT_PUBLIC_APP_URL`, without a trailing slash.
-///
-/// Kept as written otherwise: the signature covers the exact string (`twilio.md` 2.4).
+impl Secret {
+    /// Refuses what a secret cannot hold, and an example's placeholder.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        if text.is_empty() || !text.bytes().all(|b| b.is_ascii_graphic()) {
+            Err("must be visible ASCII without spaces".to_owned())
+        } else if is_placeholder(text) {
+            Err("is an example's placeholder: put the real value in".to_owned())
+        } else {
+            Ok(Self(text.to_owned()))
+        }
+    }
+
+    /// The secret itself, which must not be printed.
+    #[must_use]
+    pub fn reveal(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("[redacted]")
+    }
+}
+
+/// `your_auth_token`, `<token>`, `xxxxxxxx`, `changeme`, `...`.
+fn is_placeholder(text: &str) -> bool {
+    let plain = text.trim_start_matches("sk_").to_ascii_lowercase().replace(['-', '_'], "");
+    let is_one_letter =
+        plain.len() > 3 && plain.bytes().all(|b| plain.as_bytes().first() == Some(&b));
+    is_one_letter
+        || (text.starts_with('<') && text.ends_with('>'))
+        || ["changeme", "placeholder", "replaceme", "..."].iter().any(|word| plain.contains(word))
+        || ["your", "my"].iter().any(|owner| {
+            let what = plain.strip_prefix(owner).unwrap_or_default();
+            ["agent", "api", "auth", "key", "secret", "token", "twilio", "elevenlabs"]
+                .iter()
+                .any(|word| what.starts_with(word))
+        })
+}
+
+/// Our public base, `NEXT_PUBLIC_APP_URL`, without a trailing slash. Kept as written otherwise:
+/// Twilio's signature covers the exact text.
 #[derive(Clone, PartialEq, Eq)]
 pub struct AppUrl {
     base: String,
@@ -38,6 +81,21 @@ impl AppUrl {
     pub fn origin(&self) -> &Origin {
         &self.origin
     }
+
+    /// Refuses what the real Twilio cannot call, with the reason.
+    pub fn check_public(&self) -> Result<(), String> {
+        let url = http_url(&self.base)?;
+        let refused = if is_private(&url) {
+            "is not public, so Twilio cannot call it: use a tunnel"
+        } else if url.scheme() != "https" {
+            "must be https"
+        } else if url.host_str().unwrap_or_default().contains('_') {
+            "has an underscore in its host, which Twilio refuses"
+        } else {
+            return Ok(());
+        };
+        Err(refused.to_owned())
+    }
 }
 
 impl fmt::Debug for AppUrl {
@@ -58,7 +116,11 @@ impl Origin {
             return Err("must name each origin: a browser's origin is compared whole".to_owned());
         }
         let url = http_url(text)?;
-        if url.path() == "/" { Ok(Self::of(&url)) } else { Err(ORIGIN.to_owned()) }
+        if url.path() == "/" {
+            Ok(Self::of(&url))
+        } else {
+            Err("must be origins such as https://app.example".to_owned())
+        }
     }
 
     fn of(url: &Url) -> Self {
@@ -72,7 +134,7 @@ impl Origin {
     }
 }
 
-/// Where the other side lives, without a trailing slash.
+/// The base of another service's API, without a trailing slash.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BaseUrl(String);
 
@@ -111,7 +173,57 @@ impl BaseUrl {
     }
 }
 
-const ORIGIN: &str = "must be origins such as https://app.example";
+/// A store, and what opens it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum StoreUrl {
+    /// `dynamodb:TABLE`.
+    DynamoDb(DynamoDbUrl),
+    /// `https://...`: Upstash's REST interface, which Vercel KV is.
+    KvRest {
+        /// Base of the database.
+        url: BaseUrl,
+        /// Reads and writes.
+        token: Secret,
+    },
+    /// `redis://...` or `rediss://...`; may hold a password.
+    Redis(Secret),
+    /// `sqlite:PATH`.
+    Sqlite(PathBuf),
+}
+
+impl StoreUrl {
+    /// Whether a password travels unencrypted to another machine.
+    #[must_use]
+    pub fn is_exposed(&self) -> bool {
+        let Self::Redis(url) = self else { return false };
+        let url = Url::parse(url.reveal()).ok();
+        url.is_some_and(|url| url.scheme() == "redis" && !is_local(&url))
+    }
+}
+
+/// A DynamoDB table and the keys that open it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DynamoDbUrl {
+    /// The table's bare name.
+    pub table: String,
+    /// Such as `us-east-1`.
+    pub region: String,
+    /// Our keys.
+    pub identity: AwsIdentity,
+    /// `AWS_ENDPOINT_URL_DYNAMODB`: somewhere else than AWS.
+    pub endpoint: Option<BaseUrl>,
+}
+
+/// Keys at AWS.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AwsIdentity {
+    /// `AKIA...`, or `ASIA...` with a session token.
+    pub access_key_id: String,
+    /// Its secret.
+    pub secret_access_key: Secret,
+    /// Only with temporary keys, as Lambda's own are.
+    pub session_token: Option<Secret>,
+}
 
 fn http_url(text: &str) -> Result<Url, String> {
     let url = Url::parse(text).map_err(|_| "must be an absolute https URL".to_owned())?;
@@ -132,7 +244,7 @@ fn literal_ip(url: &Url) -> Option<IpAddr> {
     Some(ip.to_canonical())
 }
 
-pub(super) fn is_local(url: &Url) -> bool {
+fn is_local(url: &Url) -> bool {
     let name = url.host_str().unwrap_or_default().trim_end_matches('.');
     let is_localhost = name == "localhost" || name.ends_with(".localhost");
     literal_ip(url).map_or(is_localhost, |ip| ip.is_loopback())
@@ -147,27 +259,4 @@ fn is_private(url: &Url) -> bool {
                 ip.is_unspecified() || ip.is_unique_local() || ip.is_unicast_link_local()
             }
         })
-}
-
-/// Reads `NEXT_PUBLIC_APP_URL`. The real Twilio must be able to call it, a simulated one can reach
-/// this machine.
-pub(super) fn app_url(env: &mut Env<'_>) -> Option<AppUrl> {
-    let api_url = env.get("TWILIO_API_URL").and_then(|text| BaseUrl::parse(&text).ok());
-    let reaches_twilio = api_url.is_none_or(|api_url| api_url.is_twilios());
-    env.required("NEXT_PUBLIC_APP_URL", |text| {
-        let app_url = AppUrl::parse(text)?;
-        let url = http_url(app_url.base())?;
-        if reaches_twilio {
-            if is_private(&url) {
-                return Err("is not public, so Twilio cannot call it: use a tunnel".to_owned());
-            }
-            if url.scheme() != "https" {
-                return Err("must be https".to_owned());
-            }
-            if url.host_str().unwrap_or_default().contains('_') {
-                return Err("has an underscore in its host, which Twilio refuses".to_owned());
-            }
-        }
-        Ok(app_url)
-    })
 }

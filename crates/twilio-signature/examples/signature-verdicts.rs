@@ -1,11 +1,12 @@
-//! Requests in, verdicts out: one JSON object a line, and `1` or `0` a line.
+//! Requests in, verdicts out: one JSON object a line, and `1` or `0` a line. A test compares the
+//! verdicts with those of Twilio's own SDKs.
 
 use std::io::{BufRead as _, BufWriter, Error, Write as _, stdin, stdout};
 
 use serde::Deserialize;
-use signature::signature::Verifier;
+use twilio_signature::Verifier;
 
-/// One request as it came, and who may have signed it.
+/// One request as it came, and the tokens that may have signed it.
 #[derive(Deserialize)]
 struct Request {
     url: String,
@@ -16,7 +17,7 @@ struct Request {
 }
 
 impl Request {
-    fn is_believed(&self) -> bool {
+    fn is_genuine(&self) -> bool {
         let verifier = Verifier::new(&self.tokens);
         if !self.is_form {
             return verifier.verify_body(&self.url, self.body.as_bytes(), &self.signature).is_ok();
@@ -30,7 +31,7 @@ fn main() -> Result<(), Error> {
     let mut verdicts = BufWriter::new(stdout().lock());
     for line in stdin().lock().lines() {
         let request: Request = serde_json::from_str(&line?)?;
-        writeln!(verdicts, "{}", u8::from(request.is_believed()))?;
+        writeln!(verdicts, "{}", u8::from(request.is_genuine()))?;
     }
     verdicts.flush()
 }

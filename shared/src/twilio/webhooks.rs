@@ -1,10 +1,53 @@
-//! `POST Calls.json`: the form we send and the answer we read (`twilio.md` 1).
+//! What we tell Twilio when we dial, and the URL a request of Twilio's was sent to.
 
-use serde::Deserialize;
+use crate::call::{CallId, Intent};
+use crate::values::AppUrl;
 
-use crate::call::{CallSid, CallStatus, Intent};
+/// Two more tries on connection failure, read timeout and 5xx, so that a short outage of the store
+/// loses no callback. A [connection override](https://www.twilio.com/docs/usage/webhooks/webhooks-connection-overrides)
+/// is a fragment: Twilio neither sends nor signs it.
+const RETRIES: &str = "#rc=2&rp=ct,rt,5xx";
 
-use super::WebhookUrls;
+/// The webhooks of one call. Our `callId` is in every query, so that any callback finds its call
+/// even if Twilio's REST answer is lost.
+#[derive(Clone, Debug)]
+pub struct WebhookUrls<'a> {
+    app_url: &'a AppUrl,
+    query: String,
+}
+
+impl<'a> WebhookUrls<'a> {
+    /// The webhooks of the call with this id; of a call that rang us, none is known.
+    #[must_use]
+    pub fn new(app_url: &'a AppUrl, call_id: Option<&CallId>) -> Self {
+        let query = call_id.map(|id| format!("?callId={id}")).unwrap_or_default();
+        Self { app_url, query }
+    }
+
+    /// Asked for TwiML when the call is answered. No retries: 15 s are all there is.
+    #[must_use]
+    pub fn voice(&self) -> String {
+        format!("{}/api/twilio/voice{}", self.app_url.base(), self.query)
+    }
+
+    /// Call progress, and the asynchronous result of answering machine detection.
+    #[must_use]
+    pub fn status(&self) -> String {
+        format!("{}/api/twilio/status{}{RETRIES}", self.app_url.base(), self.query)
+    }
+
+    /// Recording progress.
+    #[must_use]
+    pub fn recording(&self) -> String {
+        format!("{}/api/twilio/recording{}{RETRIES}", self.app_url.base(), self.query)
+    }
+
+    /// A spoken apology as a static file, for when voice itself cannot be reached.
+    #[must_use]
+    pub fn fallback(&self) -> String {
+        format!("{}/apology.xml", self.app_url.base())
+    }
+}
 
 /// The events we follow. A list is a repeated key; joined by spaces, none of them would fire.
 const STATUS_EVENTS: [&str; 4] = ["initiated", "ringing", "answered", "completed"];
@@ -48,26 +91,42 @@ pub fn create_call_form(
     form
 }
 
-/// What we need of the Call resource that Twilio answers; it has some thirty fields more.
-#[derive(Deserialize)]
-struct CallResource {
-    sid: String,
-    status: Option<String>,
-}
-
-/// Reads a 201. `None` if it names no call: then nobody knows whether a phone rings.
+/// The URL Twilio signed: the configured base, the endpoint's own path and the raw query. Of what
+/// the request says of itself only the query counts: the caller chooses `Host`, and the path may
+/// have gained a stage or lost a prefix on its way.
 #[must_use]
-pub fn created_call(body: &[u8]) -> Option<(CallSid, CallStatus)> {
-    let call: CallResource = serde_json::from_slice(body).ok()?;
-    let status = CallStatus::parse(call.status.as_deref().unwrap_or("queued"));
-    Some((CallSid::parse(&call.sid).ok()?, status))
+pub fn requested_url(app_url: &AppUrl, path: &str, query: Option<&str>) -> String {
+    let base = app_url.base();
+    query.map_or_else(|| format!("{base}{path}"), |query| format!("{base}{path}?{query}"))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::call::{CallId, DynamicVariables, E164, MachineDetection};
-    use crate::settings::AppUrl;
+    use crate::call::{DynamicVariables, E164, MachineDetection};
+
+    #[test]
+    fn the_signed_url_is_the_base_as_configured_and_the_query_as_received() {
+        let requested = |base: &str, query| {
+            requested_url(&AppUrl::parse(base).unwrap(), "/api/twilio/voice", query)
+        };
+        let bare = "https://app.example/Prod/api/twilio/voice";
+        assert_eq!(requested("https://app.example/Prod", None), bare);
+        assert_eq!(requested("https://app.example/Prod/", Some("")), format!("{bare}?"));
+        let query = "b=%20&a=+&b=%c3%A9";
+        assert_eq!(requested("https://app.example/Prod", Some(query)), format!("{bare}?{query}"));
+    }
+
+    #[test]
+    fn callbacks_that_may_be_repeated_say_so_and_voice_does_not() {
+        let app_url = AppUrl::parse("https://app.example").unwrap();
+        let id = CallId::new([7; 16], false);
+        let urls = WebhookUrls::new(&app_url, Some(&id));
+        assert_eq!(urls.voice(), format!("https://app.example/api/twilio/voice?callId={id}"));
+        for url in [urls.status(), urls.recording()] {
+            assert!(url.ends_with(&format!("?callId={id}#rc=2&rp=ct,rt,5xx")), "{url}");
+        }
+    }
 
     fn intent() -> Intent {
         Intent {
@@ -129,16 +188,5 @@ mod tests {
                 "&MachineDetection=DetectMessageEnd&AsyncAmd=true&AsyncAmdStatusCallback="
             )
         );
-    }
-
-    #[test]
-    fn a_201_that_names_no_call_is_no_answer() {
-        for body in ["", "<html>", "{}", r#"{"sid": 7}"#, r#"{"sid": "CA1"}"#, "[]"] {
-            assert_eq!(created_call(body.as_bytes()), None, "{body}");
-        }
-        let sid = format!("CA{}", "1".repeat(32));
-        let (found, status) =
-            created_call(format!(r#"{{"sid":"{sid}","status":null}}"#).as_bytes()).unwrap();
-        assert_eq!((found.as_str(), status), (sid.as_str(), CallStatus::Queued));
     }
 }
