@@ -23,7 +23,7 @@ use crate::call::{
     CallId, CallRef, CallSid, CallStatus, DIAL_BUDGET, Fact, Intent, Observation, StatusEvent,
 };
 use crate::settings::DialSettings;
-use crate::store::{BUDGET, Nonce, StoreError, timely};
+use crate::store::{BUDGET, StoreError, timely};
 use crate::twilio::{DIAL_TIMEOUT, DialError, WebhookUrls, create_call, create_call_form, explain};
 
 use super::callers::{Caller, Scope, authorize};
@@ -114,7 +114,7 @@ async fn place(
     key: Option<SentKey>,
 ) -> Result<Response<Bytes>, Refusal> {
     let intent = intent(app, checked, caller);
-    let owner = Nonce::new(app.random.bits128());
+    let owner = app.nonce();
     let claim = key.map(|key| key.claim(owner.clone(), intent.call_id.clone()));
     let mut admission = Admission::new(app, &intent, caller.client(), claim, owner);
     match timeout(PREPARATION, prepare(app, &mut admission, &intent)).await {
@@ -187,7 +187,7 @@ fn intent(app: &App, checked: &Checked<'_>, caller: &Caller) -> Intent {
 async fn keep(app: &App, intent: &Intent, call_sid: Option<&CallSid>, fact: Fact) {
     let now = app.clock.now();
     let seen = Observation { at: now, fact };
-    let delivery = Nonce::new(app.random.bits128());
+    let delivery = app.nonce();
     let call = CallRef::Ours(intent.call_id.clone());
     let write = match call_sid {
         Some(call_sid) => app.store.placed(intent, call_sid, &seen, &delivery, now),

@@ -22,7 +22,7 @@ use tracing::{error, info, warn};
 
 use crate::call::{AgentAnswer, CallId, Fact, Observation};
 use crate::settings::Apology;
-use crate::store::{Claim, Nonce, Record, StoreError};
+use crate::store::{Claim, Record, StoreError};
 use crate::twilio::{VoiceRequest, hang_up, say_and_hang_up};
 
 use super::refusal::{Reason, Refusal};
@@ -168,7 +168,7 @@ async fn claim(app: &App, voice: &VoiceRequest, deadlines: Deadlines) -> Guard {
     if let Some(cached) = app.unsaved.recall(&voice.call_sid) {
         return Guard::Cached(cached);
     }
-    let nonce = Nonce::new(app.random.bits128());
+    let nonce = app.nonce();
     let ask =
         |deadline| timeout_at(deadline, app.store.claim(&voice.call, &nonce, app.clock.now()));
     let mut reply = match ask(deadlines.claimed).await {
