@@ -1,14 +1,14 @@
-//! What a host tells of a request beside HTTP itself. It is in the request's extensions.
+//! What a host knows of a request beyond HTTP. It is in the request's extensions.
 
 use std::net::IpAddr;
 
-/// Who asked, as the platform itself wrote it, never as the caller did. Where no platform says, no
-/// request has one: `request.extensions().get::<ClientAddress>()`.
+/// The client's address as the platform itself wrote it, never as the client did. A request has none where
+/// the platform names none.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct ClientAddress(IpAddr);
 
 impl ClientAddress {
-    /// An address the platform wrote. IPv4 inside IPv6 is the same caller as IPv4.
+    /// An address that the platform wrote. IPv4 inside IPv6 is the same client as IPv4.
     #[must_use]
     pub fn new(ip: IpAddr) -> Self {
         Self(ip.to_canonical())
@@ -21,21 +21,20 @@ impl ClientAddress {
     }
 }
 
-/// The request had a query that no URI can hold, so its URI has none. It must not be taken for a request
-/// without one.
+/// The request had a query that no URI can hold, so its URI has none. The request must not count as one
+/// without a query.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct UnreadableQuery;
 
-/// The path that was asked for, where the host's event has one and the request's URI has another. For the
-/// log alone: nothing is decided by it.
+/// The path that the client asked for, where the request's URI has another. For the log alone.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AskedPath(pub String);
 
-/// More parts than this come in one order only: their orders would be too many to try.
+/// A query of more parts is tried in one order only: it would have too many.
 const MOST_SHUFFLED: usize = 4;
 
-/// The query of a request whose host took it apart and forgot the order of its parts. The URI has
-/// them in some order, Twilio signed them in another.
+/// The query of a request whose host lost the order of its parts. The URI has them in some order; Twilio
+/// signed them in another.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct UnorderedQuery(Vec<String>);
 
@@ -98,7 +97,7 @@ mod tests {
     }
 
     #[test]
-    fn many_parts_are_no_way_to_keep_us_busy() {
+    fn a_query_of_many_parts_is_tried_in_one_order() {
         assert_eq!(query(&["a", "b", "c", "d"]).orders().len(), 24);
         assert_eq!(query(&["a", "b", "c", "d", "e"]).orders(), ["a&b&c&d&e"]);
     }
