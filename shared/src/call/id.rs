@@ -76,8 +76,8 @@ sid!(
 ///
 /// A call that carries dynamic variables has a `v` behind them. The voice webhook thus knows, even
 /// while the store is down, that connecting the agent without its variables would only make it hang
-/// up. Only unreserved characters, because the id travels in signed webhook queries
-/// (`twilio.md` 2.4), and one parameter only, because API Gateway REST loses their order.
+/// up. Only unreserved characters, because the id travels in signed webhook queries, and one parameter
+/// only, because API Gateway's REST API loses their order.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct CallId(String);
@@ -110,7 +110,7 @@ impl CallId {
         self.0.ends_with('v')
     }
 
-    /// The id as it stands in URLs and JSON.
+    /// The id as URLs and JSON have it.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
@@ -141,7 +141,7 @@ pub(crate) fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// How somebody names the call they talk about.
+/// By which names a callback or a reader refers to a call.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum CallRef {
     /// By our id alone: Twilio has not named the call yet.

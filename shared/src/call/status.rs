@@ -71,7 +71,7 @@ impl CallStatus {
 
     /// How far along: queued 0, initiated 1, ringing 2, in progress 3, terminal 4, unknown 0.
     #[must_use]
-    pub fn class(&self) -> u8 {
+    pub fn rank(&self) -> u8 {
         match self {
             Self::Queued | Self::Other(_) => 0,
             Self::Initiated => 1,
@@ -90,7 +90,7 @@ impl CallStatus {
     /// Whether nothing can follow.
     #[must_use]
     pub fn is_terminal(&self) -> bool {
-        self.class() == 4
+        self.rank() == 4
     }
 }
 
@@ -152,7 +152,7 @@ impl RecordingStatus {
 
     /// How far along; a completed recording outranks everything said about it.
     #[must_use]
-    pub fn class(&self) -> u8 {
+    pub fn rank(&self) -> u8 {
         match self {
             Self::Other(_) => 0,
             Self::InProgress => 1,
@@ -229,7 +229,7 @@ macro_rules! word {
 word!(CallStatus);
 word!(RecordingStatus);
 
-/// Stands where Twilio left a word out.
+/// In place of a word that Twilio left out.
 const UNREPORTED: &str = "unreported";
 
 /// Keeps a word that is none of Twilio's, safe in a key. What remains of it is none of Twilio's
@@ -239,7 +239,7 @@ pub(crate) fn unknown(word: &str, is_known: impl Fn(&str) -> bool) -> String {
     if is_known(&safe) { format!("odd-{safe}") } else { safe }
 }
 
-/// Up to `length` characters that can stand in an observation's key; nothing at all reads `unreported`.
+/// Up to `length` characters that an observation's key may hold; an empty word reads `unreported`.
 pub(crate) fn key_safe(word: &str, length: usize) -> String {
     let is_safe = |c: &char| c.is_ascii_alphanumeric() || "-_".contains(*c);
     let safe: String = word.chars().filter(is_safe).take(length).collect();

@@ -138,7 +138,7 @@ async fn place(
     key: Option<SentKey>,
 ) -> Result<Response<Bytes>, Refusal> {
     let intent = intent(app, judged);
-    let owner = Nonce::new(app.random.bits128());
+    let owner = Nonce::new(app.random.random_bytes());
     let claim = key.map(|key| key.claim(owner.clone(), intent.call_id.clone()));
     let mut admission = Admission::new(app, &intent, client, claim, owner);
     let deadline = Instant::now() + PREPARATION;
@@ -200,7 +200,7 @@ async fn prepare(
 fn intent(app: &App, judged: &Judged<'_>) -> Intent {
     let Judged { dialling, wanted, is_anonymous } = judged;
     Intent {
-        call_id: CallId::new(app.random.bits128(), !wanted.dynamic_variables.is_empty()),
+        call_id: CallId::new(app.random.random_bytes(), !wanted.dynamic_variables.is_empty()),
         to: wanted.to.clone(),
         from: dialling.phone_number.clone(),
         record: wanted.record.unwrap_or(app.settings.calling.record_calls),
@@ -216,7 +216,7 @@ fn intent(app: &App, judged: &Judged<'_>) -> Intent {
 async fn keep(app: &App, intent: &Intent, call_sid: Option<&CallSid>, fact: Fact) {
     let now = app.clock.now();
     let seen = Observation { at: now, fact };
-    let delivery = Nonce::new(app.random.bits128());
+    let delivery = Nonce::new(app.random.random_bytes());
     let call = CallRef::Ours(intent.call_id.clone());
     let write = match call_sid {
         Some(call_sid) => app.store.placed(intent, call_sid, &seen, &delivery, now),

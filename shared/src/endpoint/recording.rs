@@ -225,7 +225,7 @@ async fn settled(
     if Audio::of(&record.fold(), only, now) != Audio::Unclear {
         return record;
     }
-    let (name, nonce) = (format!("recordings {call_sid}"), Nonce::new(app.random.bits128()));
+    let (name, nonce) = (format!("recordings {call_sid}"), Nonce::new(app.random.random_bytes()));
     if !matches!(timely(app.store.take_window(&name, LOOKS, &nonce, now)).await, Ok(Taken::Yes)) {
         return record;
     }

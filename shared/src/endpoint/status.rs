@@ -93,7 +93,7 @@ pub(super) async fn observe(
     call: &CallRef,
     seen: &Observation,
 ) -> Result<Response<Bytes>, Refusal> {
-    let delivery = Nonce::new(app.random.bits128());
+    let delivery = Nonce::new(app.random.random_bytes());
     let observed = timely(app.store.observe(call, seen, &delivery, app.clock.now())).await;
     let observed = observed.map_err(|error| {
         let (call_sid, call_id) = names(call);
@@ -123,7 +123,7 @@ pub(super) async fn observe(
 /// The `callId` is another call's: this one is on record as a call of its own, and the other has a
 /// line about it in its story. Not worth a repetition if that fails.
 async fn note_child_leg(app: &App, call_id: &CallId, call_sid: &CallSid, seen: &Observation) {
-    let delivery = Nonce::new(app.random.bits128());
+    let delivery = Nonce::new(app.random.random_bytes());
     let (call, seen) = (CallRef::Ours(call_id.clone()), child_leg(call_sid, seen));
     warn!(service = "twilio", callSid = %call_sid, callId = %call_id, "a callback of another call under this callId");
     if let Err(error) = timely(app.store.observe(&call, &seen, &delivery, app.clock.now())).await {

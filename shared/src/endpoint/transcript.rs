@@ -176,7 +176,7 @@ impl Following<'_> {
     /// Whether the question is this request's to ask; else from when on one may be asked.
     async fn may_ask(&self, now: Timestamp) -> Result<(), Timestamp> {
         let name = format!("transcript {}", self.call_sid);
-        let nonce = Nonce::new(self.app.random.bits128());
+        let nonce = Nonce::new(self.app.random.random_bytes());
         match timely(self.app.store.take_window(&name, QUESTIONS, &nonce, now)).await {
             Ok(Taken::Yes) => Ok(()),
             Ok(Taken::No { free_at } | Taken::TooSoon { free_at }) => Err(free_at),

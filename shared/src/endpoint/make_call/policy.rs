@@ -2,7 +2,7 @@
 
 use http::{HeaderValue, header};
 
-use crate::call::{E164, Objection, Quiet, Timestamp, WhyBlocked, judge};
+use crate::call::{Denial, E164, Quiet, Timestamp, WhyBlocked, check_destination};
 use crate::endpoint::refusal::{Reason, Refusal};
 use crate::settings::Destinations;
 
@@ -16,24 +16,24 @@ pub(super) fn permit_destination(
     to: &E164,
     now: Timestamp,
 ) -> Result<(), Refusal> {
-    judge(to, own, &policy.allowed(own), &policy.blocklist, policy.test_numbers)
+    check_destination(to, own, &policy.allowed(own), &policy.blocklist, policy.test_numbers)
         .map_err(refusal)?;
     let quiet = policy.quiet_hours.as_ref().and_then(|hours| hours.quiet(to, now));
     quiet.map_or(Ok(()), |quiet| Err(too_late(quiet, now)))
 }
 
-fn refusal(objection: Objection) -> Refusal {
-    match objection {
-        Objection::Region => Refusal::new(
+fn refusal(denial: Denial) -> Refusal {
+    match denial {
+        Denial::Region => Refusal::new(
             Reason::DestinationNotAllowed,
             "Set CALL_ALLOWED_PREFIXES to call other countries, and allow them at Twilio too.",
         ),
-        Objection::Premium => Refusal::new(Reason::DestinationPremium, "Call another number."),
-        Objection::Blocked(WhyBlocked::Blocklist) => Refusal::new(
+        Denial::Premium => Refusal::new(Reason::DestinationPremium, "Call another number."),
+        Denial::Blocked(WhyBlocked::Blocklist) => Refusal::new(
             Reason::DestinationBlocked,
             "The number is in CALL_BLOCKLIST: it is never called.",
         ),
-        Objection::Blocked(why) => Refusal::new(
+        Denial::Blocked(why) => Refusal::new(
             Reason::DestinationBlocked,
             match why {
                 WhyBlocked::Emergency => "Emergency and service numbers are never called.",
@@ -47,7 +47,7 @@ fn refusal(objection: Objection) -> Refusal {
                 }
             },
         ),
-        Objection::SelfCall => Refusal::new(Reason::DestinationSelf, "Call another number."),
+        Denial::SelfCall => Refusal::new(Reason::DestinationSelf, "Call another number."),
     }
 }
 

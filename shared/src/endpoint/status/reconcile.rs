@@ -114,7 +114,7 @@ async fn look(
         _ => {}
     }
     let remember = |until, goes_on| app.looks.remember(call_sid, Looked { until, goes_on });
-    let (name, nonce) = (format!("look {call_sid}"), Nonce::new(app.random.bits128()));
+    let (name, nonce) = (format!("look {call_sid}"), Nonce::new(app.random.random_bytes()));
     match timely(app.store.take_window(&name, LOOKS, &nonce, now)).await {
         Ok(Taken::Yes) => remember(now.plus(LOOKS.length), false),
         Ok(Taken::No { free_at } | Taken::TooSoon { free_at }) => {

@@ -45,7 +45,7 @@ pub(super) async fn claim(app: &App, voice: &VoiceRequest, time: Time) -> Guard 
     if let Some(remembered) = app.unguarded.recall(&voice.call_sid) {
         return Guard::Remembered(remembered);
     }
-    let nonce = Nonce::new(app.random.bits128());
+    let nonce = Nonce::new(app.random.random_bytes());
     let ask =
         |deadline| timeout_at(deadline, app.store.claim(&voice.call, &nonce, app.clock.now()));
     let mut reply = match ask(time.claimed).await {
