@@ -30,45 +30,6 @@ pub enum CallStatus {
 }
 
 impl CallStatus {
-    /// Parses Twilio's word exactly. Any other is kept, cut to what is safe in a key.
-    #[must_use]
-    pub fn parse(word: &str) -> Self {
-        Self::known(word)
-            .unwrap_or_else(|| Self::Other(unknown(word, |word| Self::known(word).is_some())))
-    }
-
-    fn known(word: &str) -> Option<Self> {
-        Some(match word {
-            "busy" => Self::Busy,
-            "canceled" => Self::Canceled,
-            "completed" => Self::Completed,
-            "failed" => Self::Failed,
-            "in-progress" => Self::InProgress,
-            "initiated" => Self::Initiated,
-            "no-answer" => Self::NoAnswer,
-            "queued" => Self::Queued,
-            "ringing" => Self::Ringing,
-            _ => return None,
-        })
-    }
-
-    /// Twilio's spelling.
-    #[must_use]
-    pub fn as_str(&self) -> &str {
-        match self {
-            Self::Busy => "busy",
-            Self::Canceled => "canceled",
-            Self::Completed => "completed",
-            Self::Failed => "failed",
-            Self::InProgress => "in-progress",
-            Self::Initiated => "initiated",
-            Self::NoAnswer => "no-answer",
-            Self::Other(word) => word,
-            Self::Queued => "queued",
-            Self::Ringing => "ringing",
-        }
-    }
-
     /// How far along: queued 0, initiated 1, ringing 2, in progress 3, terminal 4, unknown 0.
     #[must_use]
     pub fn rank(&self) -> u8 {
@@ -79,12 +40,6 @@ impl CallStatus {
             Self::InProgress => 3,
             Self::Busy | Self::Canceled | Self::Completed | Self::Failed | Self::NoAnswer => 4,
         }
-    }
-
-    /// Whether this is one of Twilio's words. Any other is news of the call, not a status.
-    #[must_use]
-    pub fn is_known(&self) -> bool {
-        !matches!(self, Self::Other(_))
     }
 
     /// Whether nothing can follow.
@@ -113,43 +68,6 @@ pub enum RecordingStatus {
 }
 
 impl RecordingStatus {
-    /// Parses Twilio's word exactly; any other is kept as [`CallStatus::parse`] keeps it.
-    #[must_use]
-    pub fn parse(word: &str) -> Self {
-        Self::known(word)
-            .unwrap_or_else(|| Self::Other(unknown(word, |word| Self::known(word).is_some())))
-    }
-
-    fn known(word: &str) -> Option<Self> {
-        Some(match word {
-            "absent" => Self::Absent,
-            "completed" => Self::Completed,
-            "failed" => Self::Failed,
-            "in-progress" => Self::InProgress,
-            "processing" => Self::Processing,
-            _ => return None,
-        })
-    }
-
-    /// Whether this is one of Twilio's words. Any other is news of the recording, not a state.
-    #[must_use]
-    pub fn is_known(&self) -> bool {
-        !matches!(self, Self::Other(_))
-    }
-
-    /// Twilio's spelling.
-    #[must_use]
-    pub fn as_str(&self) -> &str {
-        match self {
-            Self::Absent => "absent",
-            Self::Completed => "completed",
-            Self::Failed => "failed",
-            Self::InProgress => "in-progress",
-            Self::Other(word) => word,
-            Self::Processing => "processing",
-        }
-    }
-
     /// How far along; a completed recording outranks everything said about it.
     #[must_use]
     pub fn rank(&self) -> u8 {
@@ -207,18 +125,52 @@ impl AnsweredBy {
     }
 }
 
-macro_rules! word {
-    ($name:ident) => {
+/// A status as Twilio spells it.
+macro_rules! words {
+    ($name:ident: $($variant:ident $word:literal),+) => {
+        impl $name {
+            /// Parses Twilio's word exactly. Any other is kept, cut to what is safe in a key.
+            #[must_use]
+            pub fn parse(word: &str) -> Self {
+                Self::known(word)
+                    .unwrap_or_else(|| Self::Other(unknown(word, |word| Self::known(word).is_some())))
+            }
+
+            fn known(word: &str) -> Option<Self> {
+                Some(match word {
+                    $($word => Self::$variant,)+
+                    _ => return None,
+                })
+            }
+
+            /// Whether this is one of Twilio's words. Any other is news, not a status.
+            #[must_use]
+            pub fn is_known(&self) -> bool {
+                !matches!(self, Self::Other(_))
+            }
+
+            /// Twilio's spelling.
+            #[must_use]
+            pub fn as_str(&self) -> &str {
+                match self {
+                    $(Self::$variant => $word,)+
+                    Self::Other(word) => word,
+                }
+            }
+        }
+
         impl fmt::Display for $name {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 f.write_str(self.as_str())
             }
         }
+
         impl From<String> for $name {
             fn from(word: String) -> Self {
                 Self::parse(&word)
             }
         }
+
         impl From<$name> for String {
             fn from(status: $name) -> Self {
                 status.as_str().to_owned()
@@ -226,8 +178,11 @@ macro_rules! word {
         }
     };
 }
-word!(CallStatus);
-word!(RecordingStatus);
+words!(CallStatus: Busy "busy", Canceled "canceled", Completed "completed", Failed "failed",
+    InProgress "in-progress", Initiated "initiated", NoAnswer "no-answer", Queued "queued",
+    Ringing "ringing");
+words!(RecordingStatus: Absent "absent", Completed "completed", Failed "failed",
+    InProgress "in-progress", Processing "processing");
 
 /// In place of a word that Twilio left out.
 const UNREPORTED: &str = "unreported";
