@@ -10,7 +10,7 @@ use std::fmt;
 use super::E164;
 use super::prefix_table::PrefixTable;
 
-pub use policy::{Allowed, InvalidPrefix, Objection, Prefix, WhyBlocked, judge};
+pub use policy::{Allowed, Denial, InvalidPrefix, Prefix, WhyBlocked, check_destination};
 
 include!("../../generated/numbering.rs");
 

@@ -13,7 +13,7 @@ pub struct Intent {
     /// Our name of the call; travels in the query of every webhook URL.
     #[serde(rename = "id")]
     pub call_id: CallId,
-    /// Who is rung.
+    /// The number to ring.
     pub to: E164,
     /// Our own number.
     pub from: E164,
@@ -48,7 +48,7 @@ impl Intent {
 /// Twilio's two ways to look for a machine. Absent means off.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum MachineDetection {
-    /// Tells at once who picked up.
+    /// Tells at once whether a human or a machine answered.
     Enable,
     /// Tells a human at once, a machine only when its greeting has ended.
     DetectMessageEnd,

@@ -107,7 +107,7 @@ pub async fn fetch_conversation(
     conversation_id: &str,
     timeout: Duration,
 ) -> Result<Conversation, AgentError> {
-    let nonsense = |why: &str| AgentError::Nonsense { why: why.to_owned() };
+    let nonsense = |why: &str| AgentError::InvalidResponse { why: why.to_owned() };
     let mut url = Url::parse(agent.api_url.as_str())
         .map_err(|_| nonsense("ELEVENLABS_API_URL is no base"))?;
     url.path_segments_mut()

@@ -33,7 +33,7 @@ use super::{App, Endpoint};
 use admission::{Admission, GIVING_BACK};
 pub(super) use idempotency::digest_of;
 use idempotency::{IdempotencyKey, SentKey, earlier};
-use request::{DialRequest, Sent, check_destination};
+use request::{DialRequest, Sent, check_callable};
 
 /// The endpoint that dials.
 #[derive(Clone, Copy, Debug)]
@@ -101,7 +101,7 @@ fn check<'a>(app: &'a App, caller: &Caller, sent: &Sent<'_>) -> Result<Checked<'
     }
     let wanted = DialRequest::parse(sent, settings, caller)?;
     let now = app.clock.now();
-    check_destination(&settings.destinations, dialling.phone_number, &wanted.to, now)
+    check_callable(&settings.destinations, dialling.phone_number, &wanted.to, now)
         .map_err(|refusal| refusal.about(&wanted.to))?;
     Ok(Checked { dialling, wanted })
 }
@@ -171,7 +171,7 @@ async fn prepare(
 fn intent(app: &App, checked: &Checked<'_>, caller: &Caller) -> Intent {
     let Checked { dialling, wanted } = checked;
     Intent {
-        call_id: CallId::new(app.random.bits128(), !wanted.dynamic_variables.is_empty()),
+        call_id: CallId::new(app.random.random_bytes(), !wanted.dynamic_variables.is_empty()),
         to: wanted.to.clone(),
         from: dialling.phone_number.clone(),
         record: wanted.record.unwrap_or(app.settings.calling.record_calls),

@@ -84,7 +84,7 @@ impl App {
     }
 
     fn nonce(&self) -> Nonce {
-        Nonce::new(self.random.bits128())
+        Nonce::new(self.random.random_bytes())
     }
 }
 

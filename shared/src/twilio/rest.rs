@@ -9,6 +9,7 @@ use bytes::Bytes;
 use reqwest::{RequestBuilder, Response, StatusCode};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
+use serde_json::Value;
 use tokio::time::{Instant, sleep};
 
 use crate::call::{AccountSid, CallSid, CallStatus, StatusEvent, Timestamp};
@@ -98,13 +99,16 @@ pub(super) fn parsed<T: DeserializeOwned>(body: &[u8]) -> Result<T, String> {
     serde_json::from_slice(body).map_err(|_| "an answer of another shape".to_owned())
 }
 
-/// What we need of a Call resource, which has some thirty fields more.
+/// What we need of a Call resource, which has some thirty fields more. What only an ended call has is
+/// text or null; of whatever type it is, a call that was created has a SID all the same.
 #[derive(Deserialize)]
 struct CallResource {
     sid: String,
     status: Option<String>,
-    duration: Option<String>,
-    end_time: Option<String>,
+    #[serde(default)]
+    duration: Value,
+    #[serde(default)]
+    end_time: Value,
 }
 
 /// Why there is no call to show for a dial.
@@ -270,10 +274,10 @@ fn call_end(call: CallResource, call_sid: &CallSid) -> Result<Option<CallEnd>, S
     let status = CallStatus::parse(&call.status.ok_or("an answer without a status")?);
     Ok(status.is_terminal().then(|| CallEnd {
         event: StatusEvent {
-            duration_seconds: call.duration.and_then(|seconds| seconds.parse().ok()),
+            duration_seconds: call.duration.as_str().and_then(|seconds| seconds.parse().ok()),
             ..StatusEvent::of(status)
         },
-        at: call.end_time.as_deref().and_then(Timestamp::parse_rfc2822),
+        at: call.end_time.as_str().and_then(Timestamp::parse_rfc2822),
     }))
 }
 
@@ -323,6 +327,8 @@ mod tests {
         let (found, status) =
             created_call(format!(r#"{{"sid":"{sid}","status":null}}"#).as_bytes()).unwrap();
         assert_eq!((found.as_str(), status), (sid.as_str(), CallStatus::Queued));
+        let odd = format!(r#"{{"sid":"{sid}","status":"queued","duration":0,"end_time":{{}}}}"#);
+        assert!(created_call(odd.as_bytes()).is_some());
     }
 
     fn sid() -> CallSid {

@@ -70,7 +70,7 @@ fn a_phone_that_may_be_in_several_zones_is_quiet_while_any_of_them_is() {
     assert_eq!(quiet(NIGHT, mobile, "2027-06-15T05:59:00Z"), until("2027-06-15T06:00:00Z"));
     assert_eq!(quiet(NIGHT, mobile, "2027-06-15T07:00:00Z"), None);
     assert_eq!(quiet(NIGHT, mobile, "2027-06-15T09:00:00Z"), until("2027-06-16T06:00:00Z"));
-    // With fourteen quiet hours somebody there is always asleep.
+    // With fourteen quiet hours it is always quiet in one of its zones.
     assert_eq!(quiet("19:00-09:00", mobile, "2027-06-15T07:00:00Z"), Some(Quiet::Always));
     // Moscow's fixed lines are in Moscow.
     assert_eq!(quiet(NIGHT, "+74951234567", "2027-06-15T09:00:00Z"), None);

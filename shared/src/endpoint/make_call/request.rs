@@ -10,7 +10,8 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use crate::call::{
-    DynamicVariables, E164, MachineDetection, Objection, Quiet, Timestamp, WhyBlocked, judge,
+    Denial, DynamicVariables, E164, MachineDetection, Quiet, Timestamp, WhyBlocked,
+    check_destination,
 };
 use crate::endpoint::BODY_LIMIT;
 use crate::endpoint::callers::{Caller, needs_token, seconds_until};
@@ -200,13 +201,13 @@ fn campaign_variables(
 }
 
 /// Refuses a number that we do not call, or not now: from the number and the settings alone.
-pub(super) fn check_destination(
+pub(super) fn check_callable(
     policy: &Destinations,
     own: &E164,
     to: &E164,
     now: Timestamp,
 ) -> Result<(), Refusal> {
-    judge(to, own, &policy.allowed(own), &policy.blocklist, policy.test_numbers)
+    check_destination(to, own, &policy.allowed(own), &policy.blocklist, policy.test_numbers)
         .map_err(not_allowed)?;
     let quiet = policy.quiet_hours.as_ref().and_then(|hours| hours.quiet(to, now));
     let (until, message) = match quiet {
@@ -221,15 +222,15 @@ pub(super) fn check_destination(
         .with_header(header::RETRY_AFTER, HeaderValue::from(seconds_until(until, now))))
 }
 
-fn not_allowed(objection: Objection) -> Refusal {
-    let (reason, message) = match objection {
-        Objection::Region => (
+fn not_allowed(denial: Denial) -> Refusal {
+    let (reason, message) = match denial {
+        Denial::Region => (
             Reason::DestinationNotAllowed,
             "Set CALL_ALLOWED_PREFIXES to call other countries, and allow them at Twilio too.",
         ),
-        Objection::Premium => (Reason::DestinationPremium, "Call another number."),
-        Objection::SelfCall => (Reason::DestinationSelf, "Call another number."),
-        Objection::Blocked(why) => (
+        Denial::Premium => (Reason::DestinationPremium, "Call another number."),
+        Denial::SelfCall => (Reason::DestinationSelf, "Call another number."),
+        Denial::Blocked(why) => (
             Reason::DestinationBlocked,
             match why {
                 WhyBlocked::Blocklist => "The number is in CALL_BLOCKLIST: it is never called.",

@@ -97,7 +97,7 @@ async fn register(
     let document = register_call(&app.http, agent, &request, left).await?;
     let urls = Urls::of(app, voice);
     let registered = RegisteredTwiml::parse(&document, &agent.api_url, urls.callbacks())
-        .map_err(|error| AgentError::Nonsense { why: error.to_string() })?;
+        .map_err(|error| AgentError::InvalidResponse { why: error.to_string() })?;
     if let Some(why) = registered.warning {
         let call_id = call_id.map(CallId::as_str);
         warn!(service = "elevenlabs", status = "odd", why, callSid = %voice.call_sid, callId = call_id, "the agent's TwiML may not work");
@@ -126,8 +126,8 @@ async fn signed_url(
 ) -> Result<Connected, Failure> {
     let left = deadline.saturating_duration_since(Instant::now());
     let url = get_signed_url(&app.http, agent, left).await?;
-    let url = StreamUrl::parse(&url, &agent.api_url).ok_or_else(|| AgentError::Nonsense {
-        why: "the signed_url does not lead to ElevenLabs".to_owned(),
+    let url = StreamUrl::parse(&url, &agent.api_url).ok_or_else(|| {
+        AgentError::InvalidResponse { why: "the signed_url does not lead to ElevenLabs".to_owned() }
     })?;
     let twiml = app.settings.voice.stream.twiml(&url, Urls::of(app, voice).callbacks());
     Ok(Connected { twiml, conversation_id: None })
