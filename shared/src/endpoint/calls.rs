@@ -91,11 +91,15 @@ pub(super) fn unreadable(error: StoreError) -> Refusal {
 /// A callback is written, frees two places, and may be noted as another call's leg.
 pub(super) const OBSERVING: Duration = BUDGET.saturating_mul(4);
 
-/// Answers a callback of Twilio's. `read` finds in it which call it is about and what happened.
+/// Finds in a callback's form which call it is about and what happened.
+type ReadCallback =
+    fn(&Form, Option<CallId>, Timestamp) -> Result<(CallRef, Observation), NotACallback>;
+
+/// Answers a callback of Twilio's.
 pub(super) async fn callback<E: Endpoint>(
     app: &App,
     request: &Request<Bytes>,
-    read: fn(&Form, Option<CallId>, Timestamp) -> Result<(CallRef, Observation), NotACallback>,
+    read: ReadCallback,
 ) -> Response<Bytes> {
     let written = async {
         let webhook = verified::<E>(&app.settings, request)?;

@@ -122,8 +122,10 @@ struct Recent<K, V> {
     /// How many entries there may be.
     most: usize,
     /// The number of the last change, and each entry with the number of its own.
-    inner: Mutex<(u64, HashMap<K, (u64, V)>)>,
+    inner: Mutex<(u64, Entries<K, V>)>,
 }
+
+type Entries<K, V> = HashMap<K, (u64, V)>;
 
 impl<K: Clone + Eq + Hash, V: Clone> Recent<K, V> {
     fn new(most: usize) -> Self {

@@ -88,7 +88,13 @@ fn any(
     urls: &[String],
     verify: impl Fn(&str) -> Result<(), BadSignature>,
 ) -> Result<(), BadSignature> {
-    urls.iter().fold(Err(BadSignature::Mismatch), |verdict, url| verdict.or_else(|_| verify(url)))
+    let mut verdict = Err(BadSignature::Mismatch);
+    for url in urls {
+        if verdict.is_err() {
+            verdict = verify(url);
+        }
+    }
+    verdict
 }
 
 /// Refuses, and logs what an operator needs to find the wrong setting, usually a NEXT_PUBLIC_APP_URL that is not the
