@@ -9,6 +9,7 @@ use serde_json::Number;
 
 use crate::net::Http;
 
+use super::error::invalid;
 use super::{AgentError, ElevenLabs, send};
 
 /// A conversation of an hour has some hundred kB. Its record also holds tool calls and audio's data.
@@ -107,15 +108,14 @@ pub async fn fetch_conversation(
     conversation_id: &str,
     timeout: Duration,
 ) -> Result<Conversation, AgentError> {
-    let nonsense = |why: &str| AgentError::InvalidResponse { why: why.to_owned() };
-    let mut url = Url::parse(agent.api_url.as_str())
-        .map_err(|_| nonsense("ELEVENLABS_API_URL is no base"))?;
+    let mut url =
+        Url::parse(agent.api_url.as_str()).map_err(|_| invalid("ELEVENLABS_API_URL is no base"))?;
     url.path_segments_mut()
-        .map_err(|()| nonsense("ELEVENLABS_API_URL is no base"))?
+        .map_err(|()| invalid("ELEVENLABS_API_URL is no base"))?
         .pop_if_empty()
         .extend(["v1", "convai", "conversations", conversation_id]);
     let body = send(http, agent, http.get(url), timeout, ANSWER_LIMIT).await?;
-    conversation(&body).ok_or_else(|| nonsense("the answer is no conversation"))
+    conversation(&body).ok_or_else(|| invalid("the answer is no conversation"))
 }
 
 fn conversation(body: &[u8]) -> Option<Conversation> {

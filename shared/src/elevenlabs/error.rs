@@ -30,6 +30,10 @@ pub enum AgentError {
     },
 }
 
+pub(super) fn invalid(why: &str) -> AgentError {
+    AgentError::InvalidResponse { why: why.to_owned() }
+}
+
 impl AgentError {
     /// The HTTP status, or a word in its place, for the log's `status` and the timeline.
     #[must_use]

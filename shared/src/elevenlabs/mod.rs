@@ -1,19 +1,17 @@
 //! ElevenLabs: connecting an agent to a call that was answered.
 
+mod connect;
 mod conversation;
 mod error;
-mod register_call;
-mod signed_url;
 
 use std::time::Duration;
 
 use bytes::Bytes;
 use reqwest::RequestBuilder;
 
+pub use connect::{RegisterCall, get_signed_url, register_call};
 pub use conversation::{Conversation, ConversationStatus, Speaker, Turn, fetch_conversation};
 pub use error::AgentError;
-pub use register_call::{RegisterCall, register_call};
-pub use signed_url::get_signed_url;
 
 use crate::net::{self, Http, ReadError, SendError};
 use crate::values::{BaseUrl, Secret};

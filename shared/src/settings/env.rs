@@ -93,13 +93,7 @@ impl<'a> Env<'a> {
         } else {
             parse(&value)
         };
-        match parsed {
-            Ok(value) => Some(value),
-            Err(what) => {
-                self.problem(name, what);
-                None
-            }
-        }
+        parsed.map_err(|what| self.problem(name, what)).ok()
     }
 
     pub(super) fn required<T>(

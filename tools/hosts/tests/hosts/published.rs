@@ -11,7 +11,7 @@ use bytes::Bytes;
 use http::{Request, Response};
 
 /// Files and folders that a careless build publishes.
-const PRIVATE: [&str; 14] = [
+const PRIVATE: [&str; 15] = [
     "/.ci/run",
     "/.env",
     "/.env.example",
@@ -20,6 +20,7 @@ const PRIVATE: [&str; 14] = [
     "/Cargo.toml",
     "/README.md",
     "/api/twilio/",
+    "/crates/twilio-signature/src/lib.rs",
     "/docs/ARCHITECTURE.md",
     "/shared/",
     "/shared/src/lib.rs",

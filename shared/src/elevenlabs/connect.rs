@@ -1,14 +1,15 @@
-//! `POST /v1/convai/twilio/register-call`: creates a conversation and returns the TwiML that joins
-//! the call to it. It has a side effect, so voice asks once for each `CallSid`.
+//! The two ways to connect a call to an agent.
 
 use std::time::Duration;
 
-use serde::Serialize;
-use serde_json::{Map, Value};
+use reqwest::Url;
+use serde::Deserialize;
+use serde_json::{Value, json};
 
 use crate::call::{Direction, DynamicVariables, Party};
 use crate::net::Http;
 
+use super::error::invalid;
 use super::{ANSWER_LIMIT, AgentError, ElevenLabs, send};
 
 /// One call to be joined.
@@ -26,22 +27,9 @@ pub struct RegisterCall<'a> {
     pub call_id: &'a str,
 }
 
-#[derive(Serialize)]
-struct Body<'a> {
-    agent_id: &'a str,
-    from_number: &'a str,
-    to_number: &'a str,
-    direction: &'static str,
-    // Nested: variables at the top level are ignored, and the agent hangs up.
-    conversation_initiation_client_data: ClientData,
-}
-
-#[derive(Serialize)]
-struct ClientData {
-    dynamic_variables: Map<String, Value>,
-}
-
-/// Registers the call. The answer is TwiML as text, not yet checked.
+/// `POST /v1/convai/twilio/register-call`: creates a conversation and returns the TwiML that joins the
+/// call to it, as text that is not yet checked. It has a side effect, so voice asks once for each
+/// `CallSid`.
 pub async fn register_call(
     http: &Http,
     agent: &ElevenLabs,
@@ -57,31 +45,27 @@ pub async fn register_call(
 }
 
 fn body(agent: &ElevenLabs, call: &RegisterCall<'_>) -> Value {
-    let mut variables: Map<String, Value> = call
-        .variables
-        .iter()
-        .map(|(name, value)| (name.clone(), serde_json::to_value(value).unwrap_or_default()))
-        .collect();
-    variables.insert("call_id".to_owned(), call.call_id.into());
-    let body = Body {
-        agent_id: &agent.agent_id,
-        from_number: call.from.as_str(),
-        to_number: call.to.as_str(),
-        direction: match call.direction {
-            Direction::Inbound => "inbound",
-            Direction::Outbound | Direction::OutboundDial => "outbound",
-        },
-        conversation_initiation_client_data: ClientData { dynamic_variables: variables },
+    // A map of scalars always serialises; an index adds the name that is missing.
+    let mut variables = serde_json::to_value(call.variables).unwrap_or_default();
+    variables["call_id"] = call.call_id.into();
+    let direction = match call.direction {
+        Direction::Inbound => "inbound",
+        Direction::Outbound | Direction::OutboundDial => "outbound",
     };
-    // Strings and maps of scalars always serialise.
-    serde_json::to_value(body).unwrap_or_default()
+    // Nested: variables at the top level are ignored, and the agent hangs up.
+    json!({
+        "agent_id": agent.agent_id,
+        "from_number": call.from.as_str(),
+        "to_number": call.to.as_str(),
+        "direction": direction,
+        "conversation_initiation_client_data": {"dynamic_variables": variables},
+    })
 }
 
-/// The Content-Type is not dependable, and some have seen the TwiML inside JSON: a string, or an
-/// object's `twiml` or `twiml_response`.
+/// The Content-Type is not dependable, and the TwiML has been seen inside JSON: a string, or an object's
+/// `twiml` or `twiml_response`.
 fn unwrap_twiml(body: &[u8]) -> Result<String, AgentError> {
-    let text = std::str::from_utf8(body)
-        .map_err(|_| AgentError::InvalidResponse { why: "the answer is not UTF-8".to_owned() })?;
+    let text = std::str::from_utf8(body).map_err(|_| invalid("the answer is not UTF-8"))?;
     let inner = match serde_json::from_str(text) {
         Ok(Value::String(twiml)) => Some(twiml),
         Ok(Value::Object(mut object)) => ["twiml", "twiml_response"]
@@ -93,10 +77,36 @@ fn unwrap_twiml(body: &[u8]) -> Result<String, AgentError> {
     Ok(inner.unwrap_or_else(|| text.to_owned()))
 }
 
+#[derive(Deserialize)]
+struct Answer {
+    signed_url: String,
+}
+
+/// `GET /v1/convai/conversation/get-signed-url`: a `wss://` URL of the agent, which is a credential and
+/// never logged. Its host may differ from the one asked.
+pub async fn get_signed_url(
+    http: &Http,
+    agent: &ElevenLabs,
+    timeout: Duration,
+) -> Result<String, AgentError> {
+    let base = agent.api_url.as_str();
+    let url = format!("{base}/v1/convai/conversation/get-signed-url");
+    let url = Url::parse_with_params(&url, [("agent_id", &agent.agent_id)])
+        .map_err(|_| invalid("ELEVENLABS_API_URL is no base"))?;
+    signed_url(&send(http, agent, http.get(url), timeout, ANSWER_LIMIT).await?)
+}
+
+fn signed_url(body: &[u8]) -> Result<String, AgentError> {
+    let answer: Answer =
+        serde_json::from_slice(body).map_err(|_| invalid("the answer has no signed_url"))?;
+    match Url::parse(&answer.signed_url) {
+        Ok(url) if url.scheme() == "wss" => Ok(answer.signed_url),
+        _ => Err(invalid("the signed_url is no wss URL")),
+    }
+}
+
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
-
     use super::*;
     use crate::elevenlabs::tests::agent;
 
@@ -145,5 +155,15 @@ mod tests {
             assert_eq!(unwrap_twiml(body.as_bytes()).unwrap(), twiml, "{body}");
         }
         assert!(unwrap_twiml(&[0xff, 0xfe]).is_err());
+    }
+
+    #[test]
+    fn only_a_wss_url_is_taken_and_it_is_taken_as_it_is() {
+        let url = "wss://api.us.elevenlabs.io/v1/convai/conversation?agent_id=a&conversation_signature=cvtkn_0";
+        let body = serde_json::json!({"signed_url": url}).to_string();
+        assert_eq!(signed_url(body.as_bytes()).as_deref(), Ok(url));
+        for body in ["", "{}", "<html>", r#"{"signed_url":7}"#, r#"{"signed_url":"https://x"}"#] {
+            assert!(matches!(signed_url(body.as_bytes()), Err(AgentError::InvalidResponse { .. })));
+        }
     }
 }
