@@ -84,7 +84,7 @@ fn wav_byte(recorded: Recorded, at: usize) -> u8 {
     sine()[phase].to_le_bytes()[at % 2]
 }
 
-/// One period in [`SAMPLE_RATE`] steps, at a volume that frightens nobody.
+/// One period in [`SAMPLE_RATE`] steps, at a low volume.
 fn sine() -> &'static [i16] {
     static SINE: OnceLock<Vec<i16>> = OnceLock::new();
     SINE.get_or_init(|| {

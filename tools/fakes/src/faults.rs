@@ -131,7 +131,7 @@ pub struct TwilioFaults {
     pub reorder: bool,
     /// Real milliseconds before each callback.
     pub callback_delay_ms: u64,
-    /// Fetches the TwiML twice and executes the second answer, as after a retry nobody can see.
+    /// Fetches the TwiML twice and executes the second answer, as after an invisible retry.
     pub voice_twice: bool,
     /// Chance for the three faults above; the seed of the configuration if absent.
     pub seed: Option<u64>,

@@ -114,7 +114,7 @@ impl Call {
         lock(&self.state).elapsed += seconds;
     }
 
-    /// Lets time pass on the line. False: somebody hung up.
+    /// Lets time pass on the line. False: one side hung up.
     pub(crate) async fn pass(&self, pace: Pace, seconds: f64) -> bool {
         self.advance(seconds);
         tokio::select! {

@@ -43,7 +43,7 @@ impl Line {
         self.fakes.config().pace
     }
 
-    /// True: somebody answered. Else the call is over.
+    /// True: the person answered. Else the call is over.
     async fn ring(&self) -> bool {
         if self.call.options.inbound {
             self.call.set_status("ringing");

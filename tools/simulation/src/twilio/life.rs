@@ -58,7 +58,7 @@ pub(crate) async fn live(functions: Arc<Functions>, sid: CallSid) {
     second_end(&functions, &sid, 4).await;
 }
 
-/// Somebody picks up: voice is asked, once or, as things go, more often.
+/// The person picks up: voice is asked, once or, as things go, more often.
 fn pick_up(functions: &Arc<Functions>, sid: &CallSid) {
     let world = &functions.world;
     let mut when = vec![0];

@@ -66,7 +66,7 @@ pub(super) async fn tell_of_another_leg(functions: Arc<Functions>, sid: CallSid)
         let invocation =
             Arc::new(Invocation { arrived, is_of_another_leg, ..Invocation::default() });
         let answer = functions.ask(Status, functions.any(), request, invocation);
-        // Whether or not it arrives: it names the call to nobody.
+        // Whether or not it arrives: it does not name the call.
         let _ = tokio::time::timeout(PATIENCE, answer).await;
         world.pause(0, 2000).await;
     }
