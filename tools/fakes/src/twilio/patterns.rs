@@ -53,4 +53,15 @@ impl Pattern {
             _ => Self::Talks,
         }
     }
+
+    /// The last status of such a call, if its caller does not hang up before.
+    pub(crate) fn end(self) -> &'static str {
+        match self {
+            Self::Busy => "busy",
+            Self::NoAnswer => "no-answer",
+            Self::Failed => "failed",
+            Self::Canceled => "canceled",
+            _ => "completed",
+        }
+    }
 }
