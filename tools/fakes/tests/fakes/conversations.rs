@@ -45,6 +45,13 @@ impl World {
     }
 }
 
+/// A world with one conversation that has not begun.
+async fn registered() -> (World, String) {
+    let world = World::new().await;
+    let id = world.conversation_with(json!({})).await;
+    (world, id)
+}
+
 fn conversation_id(twiml: &str) -> String {
     twiml.split("value=\"").nth(1).unwrap().split('"').next().unwrap().to_owned()
 }
@@ -120,8 +127,7 @@ impl Line {
 
 #[tokio::test]
 async fn a_registered_conversation_waits_and_has_no_turns() {
-    let world = World::new().await;
-    let id = world.conversation_with(json!({})).await;
+    let (world, id) = registered().await;
     let conversation = world.read(&id).await;
     assert_eq!(conversation["conversation_id"], id.as_str());
     assert_eq!(conversation["agent_id"], "agent_x");
@@ -134,8 +140,7 @@ async fn a_registered_conversation_waits_and_has_no_turns() {
 
 #[tokio::test]
 async fn the_transcript_grows_turn_by_turn() {
-    let world = World::new().await;
-    let id = world.conversation_with(json!({})).await;
+    let (world, id) = registered().await;
     let mut line = Line::start(&world, &id).await;
     let mut expected = vec!["agent"];
     for (mark, more) in [
@@ -162,8 +167,7 @@ async fn the_transcript_grows_turn_by_turn() {
 
 #[tokio::test]
 async fn a_turn_can_be_a_tool_call_alone() {
-    let world = World::new().await;
-    let id = world.conversation_with(json!({})).await;
+    let (world, id) = registered().await;
     Line::start(&world, &id).await.talk_to_the_end().await;
     let conversation = world.read(&id).await;
     let turn = &conversation["transcript"][2];
@@ -174,8 +178,7 @@ async fn a_turn_can_be_a_tool_call_alone() {
 
 #[tokio::test]
 async fn a_finished_conversation_tells_of_its_call() {
-    let world = World::new().await;
-    let id = world.conversation_with(json!({})).await;
+    let (world, id) = registered().await;
     Line::start(&world, &id).await.talk_to_the_end().await;
     let conversation = world.read(&id).await;
     let metadata = &conversation["metadata"];
@@ -187,18 +190,11 @@ async fn a_finished_conversation_tells_of_its_call() {
     let phone_call = &metadata["phone_call"];
     assert_eq!(phone_call["type"], "twilio");
     assert_eq!(phone_call["direction"], "outbound");
-    assert_eq!(
-        (&phone_call["agent_number"], &phone_call["external_number"]),
-        (&json!(OURS), &json!(TALKER))
-    );
-    assert_eq!(
-        (&phone_call["call_sid"], &phone_call["stream_sid"]),
-        (&json!("CA01"), &json!("MZ01"))
-    );
+    let told = ["agent_number", "external_number", "call_sid", "stream_sid"];
+    assert_eq!(told.map(|name| phone_call[name].as_str().unwrap()), [OURS, TALKER, "CA01", "MZ01"]);
     assert_eq!(conversation["analysis"]["call_successful"], "success");
-    for member in ["has_audio", "has_user_audio", "has_response_audio"] {
-        assert_eq!(conversation[member], true, "{member}");
-    }
+    let audio = ["has_audio", "has_user_audio", "has_response_audio"];
+    assert_eq!(audio.map(|member| &conversation[member]), [&json!(true); 3]);
     assert_eq!(conversation["user_id"], "lead-42");
 }
 
@@ -240,8 +236,7 @@ async fn variables_are_kept_as_sent_but_for_secret_ones() {
 
 #[tokio::test]
 async fn a_hang_up_interrupts_the_agent() {
-    let world = World::new().await;
-    let id = world.conversation_with(json!({})).await;
+    let (world, id) = registered().await;
     let mut line = Line::start(&world, &id).await;
     line.hear().await;
     assert_eq!(world.read(&id).await["transcript"][0]["interrupted"], false);
@@ -255,8 +250,7 @@ async fn a_hang_up_interrupts_the_agent() {
 
 #[tokio::test]
 async fn a_connection_that_is_lost_ends_the_conversation() {
-    let world = World::new().await;
-    let id = world.conversation_with(json!({})).await;
+    let (world, id) = registered().await;
     let mut line = Line::start(&world, &id).await;
     line.hear().await;
     drop(line);
@@ -276,8 +270,7 @@ async fn a_connection_that_is_lost_ends_the_conversation() {
 
 #[tokio::test]
 async fn a_frame_that_is_not_understood_is_the_error_of_the_conversation() {
-    let world = World::new().await;
-    let id = world.conversation_with(json!({})).await;
+    let (world, id) = registered().await;
     let mut line = Line::start(&world, &id).await;
     line.hear().await;
     line.send(json!({ "event": "nothing" })).await;
@@ -289,8 +282,7 @@ async fn a_frame_that_is_not_understood_is_the_error_of_the_conversation() {
 
 #[tokio::test]
 async fn a_conversation_whose_call_never_came_reads_failed_and_cannot_begin() {
-    let world = World::new().await;
-    let id = world.conversation_with(json!({})).await;
+    let (world, id) = registered().await;
     world.faults(json!({ "elevenlabs": { "startWithinMs": 0 } }));
     let conversation = world.read(&id).await;
     assert_eq!(conversation["status"], "failed");
@@ -401,8 +393,7 @@ async fn an_unknown_conversation_and_a_wrong_key_are_refused() {
 
 #[tokio::test]
 async fn a_read_can_fail_in_every_way_while_calls_are_registered() {
-    let world = World::new().await;
-    let id = world.conversation_with(json!({})).await;
+    let (world, id) = registered().await;
     for (fault, status, start) in [
         ("unauthorized", 401, r#"{"detail":{"code":"unauthorized","#),
         ("not_found", 404, r#"{"detail":{"message":"Conversation not found","#),
@@ -423,8 +414,7 @@ async fn a_read_can_fail_in_every_way_while_calls_are_registered() {
 
 #[tokio::test]
 async fn a_read_works_while_registering_fails() {
-    let world = World::new().await;
-    let id = world.conversation_with(json!({})).await;
+    let (world, id) = registered().await;
     world.faults(json!({ "elevenlabs": { "answer": "server_error" } }));
     assert_eq!(world.register().await.status, 500);
     assert_eq!(world.read(&id).await["status"], "initiated");
@@ -432,8 +422,7 @@ async fn a_read_works_while_registering_fails() {
 
 #[tokio::test]
 async fn half_a_conversation_is_no_json() {
-    let world = World::new().await;
-    let id = world.conversation_with(json!({})).await;
+    let (world, id) = registered().await;
     let whole = world.ask_for(&id).await.unwrap().body;
     world.faults(json!({ "elevenlabs": { "conversations": "truncated" } }));
     let reply = world.ask_for(&id).await.unwrap();
@@ -443,8 +432,7 @@ async fn half_a_conversation_is_no_json() {
 
 #[tokio::test]
 async fn a_read_that_is_never_answered_holds_up_no_other() {
-    let world = World::new().await;
-    let id = world.conversation_with(json!({})).await;
+    let (world, id) = registered().await;
     world.faults(json!({ "elevenlabs": { "conversations": "never" } }));
     let url = world.history_url(&id);
     let waiting = tokio::spawn(async move { http("GET", &url, KEY, "").await });
@@ -463,8 +451,7 @@ async fn a_read_that_is_never_answered_holds_up_no_other() {
 
 #[tokio::test]
 async fn a_huge_conversation_is_valid_and_over_six_megabytes() {
-    let world = World::new().await;
-    let id = world.conversation_with(json!({})).await;
+    let (world, id) = registered().await;
     Line::start(&world, &id).await.talk_to_the_end().await;
     world.faults(json!({ "elevenlabs": { "conversations": "huge" } }));
     let reply = world.ask_for(&id).await.unwrap();
@@ -496,8 +483,7 @@ async fn a_stuck_conversation_stays_in_progress_after_its_talk() {
 
 #[tokio::test]
 async fn reads_are_remembered_with_their_path() {
-    let world = World::new().await;
-    let id = world.conversation_with(json!({})).await;
+    let (world, id) = registered().await;
     world.read(&id).await;
     world.faults(json!({ "elevenlabs": { "conversations": "hang_up" } }));
     world.ask_for(&id).await;
