@@ -15,14 +15,9 @@ impl World {
     /// Registers a conversation with these variables and gives its id.
     async fn conversation_with(&self, variables: Value) -> String {
         let request = json!({
-            "agent_id": "agent_x",
-            "from_number": OURS,
-            "to_number": TALKER,
-            "direction": "outbound",
-            "conversation_initiation_client_data": {
-                "dynamic_variables": variables,
-                "user_id": "lead-42",
-            },
+            "agent_id": "agent_x", "from_number": OURS, "to_number": TALKER, "direction": "outbound",
+            "conversation_initiation_client_data":
+                { "dynamic_variables": variables, "user_id": "lead-42" },
         });
         let reply = self.register_with(&request.to_string()).await;
         assert_eq!(reply.status, 200, "{}", reply.text());
@@ -52,6 +47,13 @@ async fn registered() -> (World, String) {
     (world, id)
 }
 
+/// A conversation that was talked to its end.
+async fn told() -> Value {
+    let (world, id) = registered().await;
+    Line::start(&world, &id).await.talk_to_the_end().await;
+    world.read(&id).await
+}
+
 fn conversation_id(twiml: &str) -> String {
     twiml.split("value=\"").nth(1).unwrap().split('"').next().unwrap().to_owned()
 }
@@ -76,11 +78,8 @@ impl Line {
         let tcp = TcpStream::connect(rest.split('/').next().unwrap()).await.unwrap();
         let mut line = Self(client_async(format!("ws://{rest}"), tcp).await.unwrap().0);
         line.send(json!({ "event": "connected" })).await;
-        let start = json!({
-            "streamSid": "MZ01",
-            "callSid": "CA01",
-            "customParameters": { "conversation_id": id },
-        });
+        let custom = json!({ "conversation_id": id });
+        let start = json!({"streamSid": "MZ01", "callSid": "CA01", "customParameters": custom});
         line.send(json!({ "event": "start", "streamSid": "MZ01", "start": start })).await;
         line
     }
@@ -103,16 +102,14 @@ impl Line {
 
     /// The person answers.
     async fn answer(&mut self) {
-        self.send(json!({ "event": "mark", "streamSid": "MZ01", "mark": { "name": "heard" } }))
-            .await;
+        let mark = json!({ "event": "mark", "streamSid": "MZ01", "mark": { "name": "heard" } });
+        self.send(mark).await;
     }
 
     /// How ElevenLabs closes; it says nothing more before.
     async fn close(&mut self) -> (u16, String) {
         let message = self.0.next().await.unwrap().unwrap();
-        let Message::Close(Some(frame)) = message else {
-            panic!("not closed: {message:?}");
-        };
+        let Message::Close(Some(frame)) = message else { panic!("not closed: {message:?}") };
         (frame.code.into(), frame.reason.to_string())
     }
 
@@ -129,13 +126,14 @@ impl Line {
 async fn a_registered_conversation_waits_and_has_no_turns() {
     let (world, id) = registered().await;
     let conversation = world.read(&id).await;
-    assert_eq!(conversation["conversation_id"], id.as_str());
-    assert_eq!(conversation["agent_id"], "agent_x");
-    assert_eq!(conversation["status"], "initiated");
+    let told = ["conversation_id", "agent_id", "status"].map(|name| &conversation[name]);
+    assert_eq!(told, [&id, "agent_x", "initiated"]);
     assert_eq!(conversation["transcript"], json!([]));
     assert_eq!(conversation["metadata"]["phone_call"], Value::Null);
-    assert_eq!(conversation["analysis"], Value::Null);
-    assert_eq!(conversation["has_audio"], false);
+    assert_eq!(
+        (&conversation["analysis"], &conversation["has_audio"]),
+        (&Value::Null, &json!(false))
+    );
 }
 
 #[tokio::test]
@@ -167,9 +165,7 @@ async fn the_transcript_grows_turn_by_turn() {
 
 #[tokio::test]
 async fn a_turn_can_be_a_tool_call_alone() {
-    let (world, id) = registered().await;
-    Line::start(&world, &id).await.talk_to_the_end().await;
-    let conversation = world.read(&id).await;
+    let conversation = told().await;
     let turn = &conversation["transcript"][2];
     assert_eq!(turn["message"], Value::Null);
     assert_eq!(turn["tool_calls"][0]["request_id"], turn["tool_results"][0]["request_id"]);
@@ -178,9 +174,7 @@ async fn a_turn_can_be_a_tool_call_alone() {
 
 #[tokio::test]
 async fn a_finished_conversation_tells_of_its_call() {
-    let (world, id) = registered().await;
-    Line::start(&world, &id).await.talk_to_the_end().await;
-    let conversation = world.read(&id).await;
+    let conversation = told().await;
     let metadata = &conversation["metadata"];
     assert_eq!(metadata["call_duration_secs"], 6);
     assert!(metadata["cost"].as_u64().unwrap() > 0);
@@ -188,10 +182,9 @@ async fn a_finished_conversation_tells_of_its_call() {
     assert_eq!(metadata["termination_reason"], "Agent ended the call");
     assert_eq!(metadata["error"], Value::Null);
     let phone_call = &metadata["phone_call"];
-    assert_eq!(phone_call["type"], "twilio");
-    assert_eq!(phone_call["direction"], "outbound");
-    let told = ["agent_number", "external_number", "call_sid", "stream_sid"];
-    assert_eq!(told.map(|name| phone_call[name].as_str().unwrap()), [OURS, TALKER, "CA01", "MZ01"]);
+    let told = ["type", "direction", "agent_number", "external_number", "call_sid", "stream_sid"];
+    let expected = ["twilio", "outbound", OURS, TALKER, "CA01", "MZ01"];
+    assert_eq!(told.map(|name| phone_call[name].as_str().unwrap()), expected);
     assert_eq!(conversation["analysis"]["call_successful"], "success");
     let audio = ["has_audio", "has_user_audio", "has_response_audio"];
     assert_eq!(audio.map(|member| &conversation[member]), [&json!(true); 3]);
@@ -226,10 +219,9 @@ async fn variables_are_kept_as_sent_but_for_secret_ones() {
     let kept = &data["dynamic_variables"];
     assert_eq!(kept["customer_name"], "Jane");
     assert_eq!((&kept["attempt"], &kept["vip"]), (&json!(1), &json!(true)));
-    assert_eq!(kept["system__call_sid"], "CA01");
-    assert_eq!(kept["system__conversation_id"], id.as_str());
-    assert_eq!(kept["system__caller_id"], OURS);
-    assert_eq!(kept["system__called_number"], TALKER);
+    let told = ["call_sid", "conversation_id", "caller_id", "called_number"];
+    let told = told.map(|name| kept[format!("system__{name}")].as_str().unwrap());
+    assert_eq!(told, ["CA01", &id, OURS, TALKER]);
     let text = conversation.to_string();
     assert!(!text.contains("secret__token") && !text.contains("hidden"), "{text}");
 }
@@ -321,8 +313,8 @@ async fn a_missing_variable_ends_the_call_and_still_reads_done() {
     let mut line = Line::start(&world, &id).await;
     assert_eq!(line.close().await, (1008, reason.into()));
     let conversation = world.read(&id).await;
-    assert_eq!(conversation["status"], "done");
-    assert_eq!(conversation["transcript"], json!([]));
+    let told = (&conversation["status"], &conversation["transcript"]);
+    assert_eq!(told, (&json!("done"), &json!([])));
     let metadata = &conversation["metadata"];
     assert_eq!(metadata["termination_reason"], "Conversation initialization failed");
     assert_eq!(metadata["error"], json!({ "code": 1008, "reason": reason }));
@@ -459,8 +451,7 @@ async fn a_huge_conversation_is_valid_and_over_six_megabytes() {
     let conversation = reply.json();
     assert_eq!(conversation["status"], "done");
     assert!(speakers(&conversation).len() > 1000);
-    let first = conversation["transcript"][0]["message"].as_str().unwrap();
-    assert!(first.starts_with("Hello "));
+    assert!(conversation["transcript"][0]["message"].as_str().unwrap().starts_with("Hello "));
     world.faults(json!({}));
     assert_eq!(speakers(&world.read(&id).await).len(), 7);
 }
