@@ -200,7 +200,7 @@ fn no_function_is_cut_off_before_its_budget_on_either_host() {
         assert!(timeout <= 30, "{source}: HTTP API waits 30 s");
         assert_eq!(on_vercel["maxDuration"].as_i64(), Some(timeout), "{source}");
         assert!(on_vercel["memory"].is_u64() && on_vercel["regions"].is_array(), "{source}");
-        // With VERCEL_BUILD_IMAGE it would name an architecture that nobody built for.
+        // With VERCEL_BUILD_IMAGE it would name an architecture that was not built for.
         assert!(on_vercel.get("architecture").is_none(), "{source}");
     }
     assert!(unused.is_empty(), "vercel build fails over a pattern without a file: {unused:?}");
@@ -222,7 +222,7 @@ fn every_variable_is_one_that_the_code_reads() {
     let own = functions(&template);
     let own = own.values().map(|(_, function)| &function["Environment"]["Variables"]);
     for (name, _) in own.flat_map(entries).chain(entries(common(&template))) {
-        assert!(settings.contains(&format!("\"{name}\"")), "nobody reads {name}");
+        assert!(settings.contains(&format!("\"{name}\"")), "no code reads {name}");
     }
 }
 
@@ -263,7 +263,7 @@ fn each_function_gets_the_secrets_that_it_uses_and_no_other() {
 fn store() -> (Names, Names) {
     let (mut actions, mut rows) = (Names::new(), Names::new());
     let mut files = files("shared/src/store/dynamodb");
-    // Nobody but a person creates tables.
+    // Only a person creates tables.
     files.retain(|file| !file.ends_with("/create_table.rs") && !file.ends_with("/tests.rs"));
     for source in files.iter().map(|file| read(file)) {
         for (method, action) in [

@@ -67,7 +67,8 @@ fn provoked(name: &str) -> Vec<Value> {
     };
     let wrong_token = FRONT.get(&path, "", "Bearer 0123456789abcdeg");
     let mut theirs: Fields = answered();
-    theirs[0] = ("AccountSid", "ACffffffffffffffffffffffffffffffff");
+    theirs.retain(|(name, _)| name != "AccountSid");
+    theirs.push(("AccountSid".to_owned(), "ACffffffffffffffffffffffffffffffff".to_owned()));
     let forged = FRONT.signed(&path, "attempt=1", "c2lnbmF0dXJl", b"CallSid=CA1");
     let of_another_account = FRONT.webhook(&path, "attempt=1", &theirs);
     let genuine = FRONT.webhook(&path, "attempt=1", &answered());

@@ -1,29 +1,17 @@
 // One wish to call rings one phone once, whenever the answers come and however often a person presses.
 import assert from 'node:assert/strict';
-import { after, before, test } from 'node:test';
-import { button, hold, isBack, launch, missingBrowser, openPage, pretend, showsStatus, type } from './lib/browser.mjs';
+import { button, hold, isBack, judge, openPage, pretend, showsStatus, type } from './lib/browser.mjs';
 import { assertDiscreet } from './lib/log.mjs';
-import { skip } from './lib/missing.mjs';
 import { until } from './lib/poll.mjs';
-import { startServer } from './lib/server.mjs';
 import { twilioClient } from './lib/twilio.mjs';
 
 const DIAL = '**/api/twilio/make-call';
-const missing = missingBrowser();
 let server;
 let browser;
-
-before(async () => {
-  if (missing) return;
-  server = await startServer();
-  browser = await launch();
+const { start, judged } = judge(async (launched) => {
+  browser = launched;
+  server = await start();
 });
-after(async () => {
-  await browser?.close();
-  await server?.stop();
-});
-
-const judged = (name, run) => test(name, (t) => (missing ? skip(t, missing) : run(t)));
 
 /** The page with a number typed; `dials` is every request for a call that it makes. */
 async function open(number, prepare = () => {}) {

@@ -1,28 +1,16 @@
 // The page shows what is said while it is said, to readers who may read it.
 import assert from 'node:assert/strict';
-import { after, before, test } from 'node:test';
-import { button, launch, missingBrowser, openPage, pretend, showsStatus, type } from './lib/browser.mjs';
+import { button, judge, openPage, pretend, showsStatus, type } from './lib/browser.mjs';
 import { assertDiscreet } from './lib/log.mjs';
-import { skip } from './lib/missing.mjs';
 import { until } from './lib/poll.mjs';
-import { startServer } from './lib/server.mjs';
 
 const TRANSCRIPT = '**/api/elevenlabs/get-transcript?callId=*';
-const missing = missingBrowser();
 let server;
 let browser;
-
-before(async () => {
-  if (missing) return;
-  server = await startServer();
-  browser = await launch();
+const { start, judged } = judge(async (launched) => {
+  browser = launched;
+  server = await start();
 });
-after(async () => {
-  await browser?.close();
-  await server?.stop();
-});
-
-const judged = (name, run) => test(name, (t) => (missing ? skip(t, missing) : run(t)));
 
 const turns = (page) => page.locator('#transcript li').allTextContents();
 const said = (count) => Array.from({ length: count }, (_, at) =>

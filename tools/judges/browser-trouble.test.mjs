@@ -1,35 +1,15 @@
 // The page in trouble, in a real browser.
 import assert from 'node:assert/strict';
-import { after, before, test } from 'node:test';
-import { button, launch, missingBrowser, openPage, recordingOf, showsStatus, type } from './lib/browser.mjs';
+import { button, judge, openPage, recordingOf, showsStatus, type } from './lib/browser.mjs';
 import { assertDiscreet } from './lib/log.mjs';
-import { skip } from './lib/missing.mjs';
 import { until } from './lib/poll.mjs';
-import { startServer } from './lib/server.mjs';
 import { twilioClient } from './lib/twilio.mjs';
 
 const TOKEN = 'a-token-of-24-characters';
 /** A call of 300 s: its WAV has more than the 4 MiB that are served at a time. */
 const LONG = '+12125550108';
-const missing = missingBrowser();
-const servers = [];
 let browser;
-
-async function start(options) {
-  const server = await startServer(options);
-  servers.push(server);
-  return server;
-}
-before(async () => {
-  if (!missing) browser = await launch();
-});
-after(async () => {
-  await browser?.close();
-  await Promise.all(servers.map((server) => server.stop()));
-});
-
-const judged = (name, options, run) =>
-  test(name, options, (t) => (missing ? skip(t, missing) : run(t)));
+const { servers, start, judged } = judge((launched) => (browser = launched));
 
 judged('a recording over 4 MiB plays to its end', {}, async () => {
   const server = await start();

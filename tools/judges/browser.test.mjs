@@ -1,32 +1,20 @@
 // A real browser judges the page: what a person sees, and what a stranger's page cannot do.
 import assert from 'node:assert/strict';
-import { after, before, test } from 'node:test';
-import { button, launch, missingBrowser, openPage, recordingOf, showsStatus, type } from './lib/browser.mjs';
+import { button, judge, openPage, recordingOf, showsStatus, type } from './lib/browser.mjs';
 import { look } from './lib/calls.mjs';
 import { listen } from './lib/http.mjs';
 import { assertDiscreet } from './lib/log.mjs';
-import { skip } from './lib/missing.mjs';
 import { until } from './lib/poll.mjs';
-import { startServer } from './lib/server.mjs';
 import { twilioClient } from './lib/twilio.mjs';
 
-const missing = missingBrowser();
 let server;
 let browser;
-
-before(async () => {
-  if (missing) return;
+const { start, judged: one } = judge(async (launched) => {
+  browser = launched;
   // People watch this: at the pace of people, or the page could only ever show the end.
-  server = await startServer({ pace: 'real-time' });
-  browser = await launch();
+  server = await start({ pace: 'real-time' });
 });
-after(async () => {
-  await browser?.close();
-  await server?.stop();
-});
-
-const judged = (name, run) =>
-  test(name, { concurrency: true }, (t) => (missing ? skip(t, missing) : run(t)));
+const judged = (name, run) => one(name, { concurrency: true }, run);
 
 /** Presses Call; `window.shown` is every text that `#status` has from then on. */
 async function press(page, number) {

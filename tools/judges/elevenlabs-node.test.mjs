@@ -75,7 +75,7 @@ test("ElevenLabs' SDK reads a wrong key as 401 and an unknown agent as 404", asy
   for (const ask of both(client('wrong'))) {
     await assert.rejects(ask, isRefusal(401, word('invalid_api_key')));
   }
-  for (const ask of both(agents, 'agent_nobody')) {
+  for (const ask of both(agents, 'agent_unknown')) {
     await assert.rejects(ask, isRefusal(404, word('agent_not_found')));
   }
 });

@@ -1,8 +1,8 @@
 // A page that was there before close-loop works unchanged: beside the functions, and on a site of its
 // own that rewrites two paths to them.
 import assert from 'node:assert/strict';
-import { after, before, test } from 'node:test';
-import { launch, missingBrowser } from './lib/browser.mjs';
+import { after, test } from 'node:test';
+import { judge } from './lib/browser.mjs';
 import { callThat, look, OVER, setFaults } from './lib/calls.mjs';
 import {
   assertPlaced, CAMPAIGN, driveExistingPage, openExistingPage, pressCall, pressCampaignCall, readTranscript,
@@ -10,8 +10,6 @@ import {
 import { startSite } from './lib/existing-site.mjs';
 import { request } from './lib/http.mjs';
 import { assertDiscreet } from './lib/log.mjs';
-import { skip } from './lib/missing.mjs';
-import { startServer } from './lib/server.mjs';
 import { API_KEY } from './lib/simulated.mjs';
 import { twilioClient } from './lib/twilio.mjs';
 
@@ -34,27 +32,14 @@ const CAMPAIGN_VARIABLES =
 const TOKEN = 'a-token-of-24-characters';
 const DIAL = '**/api/twilio/make-call';
 
-const missing = missingBrowser();
-const servers = [];
 const sites = [];
 let browser;
-
-before(async () => {
-  if (!missing) browser = await launch();
-});
-after(async () => {
-  await browser?.close();
-  await Promise.all(sites.map((it) => it.close()));
-  await Promise.all(servers.map((it) => it.stop()));
-});
-
-const judged = (name, run) =>
-  test(name, (t) => (missing ? skip(t, missing) : run(t)));
+const { servers, start: startOne, judged } = judge((launched) => (browser = launched));
+after(() => Promise.all(sites.map((it) => it.close())));
 
 /** A server whose agent needs ten variables. */
 async function start(env = {}) {
-  const server = await startServer({ env: { DYNAMIC_VARIABLES: JSON.stringify(NEEDED), ...env } });
-  servers.push(server);
+  const server = await startOne({ env: { DYNAMIC_VARIABLES: JSON.stringify(NEEDED), ...env } });
   await setFaults(server, { elevenlabs: { requiredVariables: Object.keys(NEEDED) } });
   return server;
 }

@@ -1,4 +1,4 @@
-//! What must hold whoever stands in front of the function.
+//! What must hold behind every front end.
 
 use std::fs;
 

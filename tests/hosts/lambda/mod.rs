@@ -9,7 +9,7 @@ mod product {
 
     hosts::on_each_lambda! { scenario:
         webhooks_through_http_api_and_function_url_are_answered_with_twiml
-        a_wrong_signature_is_refused_and_nobody_is_asked
+        a_wrong_signature_is_refused_and_no_service_is_asked
         a_call_is_read_as_json
         a_recording_arrives_byte_for_byte
         a_function_without_settings_says_so_and_lives

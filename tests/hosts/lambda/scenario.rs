@@ -36,7 +36,7 @@ pub(super) fn webhooks_through_http_api_and_function_url_are_answered_with_twiml
     }
 }
 
-pub(super) fn a_wrong_signature_is_refused_and_nobody_is_asked<L: Lambda>() {
+pub(super) fn a_wrong_signature_is_refused_and_no_service_is_asked<L: Lambda>() {
     let world = World::new();
     let Some(mut lambda) = start::<L>(&world, "voice", Front::HttpApi) else { return };
     let mut event = Front::HttpApi.webhook(VOICE, CALL_ID, &answered());

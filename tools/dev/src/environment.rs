@@ -12,7 +12,7 @@ pub struct Environment(BTreeMap<String, String>);
 
 impl Environment {
     /// The process's variables, and those of `.env` in the working directory that it does not set.
-    /// Never a parent folder's: credentials somebody keeps elsewhere must not make phones ring here.
+    /// Never a parent folder's: credentials kept elsewhere must not make phones ring here.
     ///
     /// Errors name the entry of `.env` that cannot be read, not its content.
     pub fn from_process() -> Result<Self, String> {

@@ -1,4 +1,4 @@
-//! Whom this server answers: a page of somebody else's that resolves its own name to 127.0.0.1 (DNS
+//! Whom this server answers: a page of another site that resolves its own name to 127.0.0.1 (DNS
 //! rebinding) must not reach it, and a tunnel shows it under the app URL's host only.
 
 use axum::extract::Request;

@@ -31,7 +31,7 @@ pub enum Mode {
 }
 
 impl Mode {
-    /// Real as soon as anybody's credentials are set: half a set must be complained about, not
+    /// Real as soon as any credentials are set: half a set must be complained about, not
     /// replaced by fakes.
     #[must_use]
     pub fn of(environment: &Environment) -> Self {
@@ -94,7 +94,7 @@ pub(crate) fn complete(
             let origins = format!("http://localhost:{port},{base}");
             environment.default("ALLOWED_ORIGINS", origins);
             environment.default("RECORD_CALLS", "true");
-            // Nobody is rung: whoever tries it presses the button as often as they like.
+            // No phone rings, so the button may be pressed as often as one likes.
             environment.default("CALL_RATE_PER_CLIENT", "1000");
             environment.default("CALL_COOLDOWN_SECONDS", "0");
             environment.default("CALL_MAX_PER_DESTINATION_PER_DAY", "1000");

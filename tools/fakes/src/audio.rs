@@ -57,20 +57,12 @@ fn wav_header(recorded: Recorded, len: usize) -> Vec<u8> {
     // At most 65,535 s of 32,000 bytes: fits into 32 bits.
     let len = len as u32;
     let rate = SAMPLE_RATE as u32;
-    let mut header = Vec::with_capacity(WAV_HEADER);
-    header.extend_from_slice(b"RIFF");
-    header.extend_from_slice(&(len - 8).to_le_bytes());
-    header.extend_from_slice(b"WAVEfmt ");
-    header.extend_from_slice(&16_u32.to_le_bytes());
-    header.extend_from_slice(&1_u16.to_le_bytes());
-    header.extend_from_slice(&(channels as u16).to_le_bytes());
-    header.extend_from_slice(&rate.to_le_bytes());
-    header.extend_from_slice(&(rate * channels * 2).to_le_bytes());
-    header.extend_from_slice(&((channels * 2) as u16).to_le_bytes());
-    header.extend_from_slice(&16_u16.to_le_bytes());
-    header.extend_from_slice(b"data");
-    header.extend_from_slice(&(len - WAV_HEADER as u32).to_le_bytes());
-    header
+    let (frame, data) = (channels * 2, len - WAV_HEADER as u32);
+    // PCM, 16 bits a sample.
+    let format = [16, channels << 16 | 1, rate, rate * frame, 16 << 16 | frame];
+    let words =
+        |words: &[u32]| words.iter().flat_map(|word| word.to_le_bytes()).collect::<Vec<_>>();
+    [b"RIFF", &*words(&[len - 8]), b"WAVEfmt ", &words(&format), b"data", &words(&[data])].concat()
 }
 
 fn wav_byte(recorded: Recorded, at: usize) -> u8 {
@@ -84,7 +76,7 @@ fn wav_byte(recorded: Recorded, at: usize) -> u8 {
     sine()[phase].to_le_bytes()[at % 2]
 }
 
-/// One period in [`SAMPLE_RATE`] steps, at a volume that frightens nobody.
+/// One period in [`SAMPLE_RATE`] steps, at a low volume.
 fn sine() -> &'static [i16] {
     static SINE: OnceLock<Vec<i16>> = OnceLock::new();
     SINE.get_or_init(|| {

@@ -40,7 +40,7 @@ impl Pace {
     /// Lets `seconds` of simulated time pass.
     pub(crate) async fn sleep(self, seconds: f64) {
         match self {
-            // Other tasks must get their turn even if nobody waits.
+            // Other tasks must get their turn even if no time passes.
             Self::Instant => tokio::task::yield_now().await,
             Self::RealTime => {
                 tokio::time::sleep(Duration::try_from_secs_f64(seconds).unwrap_or_default()).await;

@@ -42,7 +42,7 @@ async fn replace(State(fakes): State<Fakes>, body: Bytes) -> Response {
 }
 
 async fn inbound(State(fakes): State<Fakes>, headers: HeaderMap, body: Bytes) -> Response {
-    // JSON makes a browser ask first, and nobody answers: a page of another site must not be able
+    // JSON makes a browser ask first, and it gets no answer: a page of another site must not be able
     // to send signed requests from this machine.
     if headers.get(CONTENT_TYPE).is_none_or(|media| media != "application/json") {
         return StatusCode::UNSUPPORTED_MEDIA_TYPE.into_response();

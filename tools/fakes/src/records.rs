@@ -76,7 +76,7 @@ pub struct ElevenLabsRequest {
     pub body: Option<Value>,
 }
 
-/// What Twilio's debugger would list for a call: faults that reach nobody over REST.
+/// What Twilio's debugger would list for a call: faults that REST does not show.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Notification {
     /// Twilio's error code, e.g. 11200.

@@ -58,7 +58,7 @@ impl Answers for Blank {
 }
 
 impl Keys for Blank {
-    /// Somebody else's, so that the call in here is the answer to every key.
+    /// Another caller's, so that the call in here is the answer to every key.
     fn claim_key<'a>(&'a self, claim: &'a KeyClaim, now: Timestamp) -> StoreFuture<'a, KeyRow> {
         let claim = KeyClaim { owner: Nonce::new([0; 16]), ..claim.clone() };
         done(KeyRow { claim, claimed_at: now, is_unknown: false })

@@ -23,7 +23,7 @@ pub(crate) fn lambda(data: &[u8]) {
     }
 }
 
-/// Nobody signed anything or showed the token, so whatever it is, it is refused or a preflight.
+/// Nothing is signed and no token is shown, so whatever it is, it is refused or a preflight.
 fn invoke<E: Endpoint>(endpoint: E, event: LambdaRequest) {
     let app = if E::NAME == "make-call" { &WITHOUT_STORE } else { &WITHOUT_AGENT };
     let event = LambdaEvent::new(event, Context::default());

@@ -1,4 +1,4 @@
-//! Whatever comes from outside, as bytes that somebody made up.
+//! Whatever comes from outside, as made-up bytes.
 //!
 //! Each target is a function of bytes that must not panic, hang, or break what it asserts. The bytes
 //! are text as far as possible: the first lines say how a request comes, the rest is its body. So
@@ -10,7 +10,7 @@
 //! | target | bytes |
 //! |---|---|
 //! | `form` | form bodies, as callbacks of every kind |
-//! | `signature` | URL, signature header and body of requests nobody signed |
+//! | `signature` | URL, signature header and body of unsigned requests |
 //! | `webhook` | whole requests to voice, status and recording, correctly signed |
 //! | `dial` | whole requests to make-call |
 //! | `page` | whole requests of a page: queries, origins, tokens, ranges |

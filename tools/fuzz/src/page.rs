@@ -1,4 +1,4 @@
-//! What comes from pages, and from whoever has found the URL.
+//! What comes from pages, and from strangers who have found the URL.
 
 use std::sync::{Arc, LazyLock};
 
@@ -64,7 +64,7 @@ pub(crate) fn page(data: &[u8]) {
         "voice" => ask(Voice, &OPEN, request),
         _ => ask(Status, &OPEN, request),
     };
-    // Nobody signed anything, and nobody dials by GET.
+    // Nothing is signed, and no request dials by GET.
     if endpoint == "voice" || (method == Method::POST && endpoint != "make-call") {
         let status = response.status();
         assert!([StatusCode::FORBIDDEN, StatusCode::METHOD_NOT_ALLOWED].contains(&status));
@@ -77,7 +77,7 @@ fn trimmed(value: HeaderValue) -> HeaderValue {
     HeaderValue::from_bytes(value.as_bytes().trim_ascii()).unwrap_or(value)
 }
 
-/// No token guards it, and one call is on record: its recording is not ready, so that nobody asks
+/// No token guards it, and one call is on record: its recording is not ready, so that no request asks
 /// Twilio for it.
 static OPEN: LazyLock<Arc<App>> = LazyLock::new(|| {
     let seen = |line| serde_json::from_str::<Observation>(line).ok();

@@ -1,4 +1,4 @@
-//! What stores answer us. Whoever can write there can do worse, but a record of another version must
+//! What stores answer us. An attacker who can write there can do worse, but a record of another version must
 //! not take a function down.
 
 use std::sync::LazyLock;

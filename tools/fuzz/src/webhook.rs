@@ -52,13 +52,13 @@ fn assert_observed(call: &CallRef, seen: &Observation) {
     let _ = record.fold();
 }
 
-/// A signature, a URL, and a body: nobody signed them.
+/// A signature, a URL, and a body: made up, not signed.
 pub(crate) fn signature(data: &[u8]) {
     let ([header, url], body) = lines(data);
     let verifier = Verifier::new([AUTH_TOKEN, SECOND_TOKEN]);
     let form = Form::parse(body).unwrap_or_default();
-    assert!(verifier.verify(url, form.pairs(), header).is_err(), "somebody can sign");
-    assert!(verifier.verify_body(url, body, header).is_err(), "somebody can sign");
+    assert!(verifier.verify(url, form.pairs(), header).is_err(), "a made-up signature is believed");
+    assert!(verifier.verify_body(url, body, header).is_err(), "a made-up signature is believed");
     let told = Tried::new(url).to_string();
     assert!(told.len() < 120 && told.is_ascii());
     // Twilio itself drops the fragment.

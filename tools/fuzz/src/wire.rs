@@ -47,7 +47,7 @@ impl Transport for Told {
                 Ok(Response::from(response))
             }
             Some(Answer::Fails(error)) => Err(error),
-            None => Err(SendError::NotSent("nobody told".to_owned())),
+            None => Err(SendError::NotSent("no answer was set".to_owned())),
         }))
     }
 }

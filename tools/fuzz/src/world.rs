@@ -71,7 +71,7 @@ pub(crate) fn client() -> reqwest::Client {
 pub(crate) static WITHOUT_STORE: LazyLock<Arc<App>> =
     LazyLock::new(|| app(settings(&COMPLETE), Arc::new(Absent("none".to_owned())), client()));
 
-/// Everything is written and nothing kept. Without an agent, so that voice asks nobody.
+/// Everything is written and nothing kept. Without an agent, so that voice asks no service.
 pub(crate) static WITHOUT_AGENT: LazyLock<Arc<App>> = LazyLock::new(|| {
     let pairs: Vec<_> =
         COMPLETE.into_iter().filter(|(name, _)| !name.starts_with("ELEVENLABS")).collect();
@@ -84,7 +84,7 @@ fn runtime(is_paused: bool) -> Runtime {
     builder.enable_all().start_paused(is_paused).build().expect("a runtime")
 }
 
-/// Runs to the end. Whoever sleeps is woken at once: nothing here waits for another process.
+/// Runs to the end. A sleeping task is woken at once: nothing here waits for another process.
 pub(crate) fn wait<T>(future: impl Future<Output = T>) -> T {
     static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| runtime(true));
     RUNTIME.block_on(future)

@@ -1,5 +1,8 @@
 import fs from 'node:fs';
+import { after, before, test } from 'node:test';
 import { chromium } from 'playwright-core';
+import { skip } from './missing.mjs';
+import { startServer } from './server.mjs';
 
 const CHROMIUM = process.env.JUDGES_CHROMIUM ?? '/usr/bin/chromium';
 /** Nothing but the page: a browser of its own accord would look for updates. */
@@ -19,6 +22,32 @@ export function missingBrowser() {
 }
 
 export const launch = () => chromium.launch({ executablePath: CHROMIUM, headless: true, args: FLAGS });
+
+/**
+ * What the tests of one file share: a browser, handed to `prepare` before the first of them; `start`, for
+ * its `servers`; and `judged`, which is `test` where a browser is here. All of it ends with the last test.
+ */
+export function judge(prepare) {
+  const missing = missingBrowser();
+  const servers = [];
+  let browser;
+  const start = async (options) => {
+    const server = await startServer(options);
+    servers.push(server);
+    return server;
+  };
+  before(async () => {
+    if (missing) return;
+    browser = await launch();
+    await prepare(browser);
+  });
+  after(async () => {
+    await browser?.close();
+    await Promise.all(servers.map((server) => server.stop()));
+  });
+  const judged = (name, options, run) => test(name, options, (t) => (missing ? skip(t, missing) : run(t)));
+  return { servers, start, judged: (name, ...rest) => judged(name, rest.length > 1 ? rest[0] : {}, rest.at(-1)) };
+}
 
 /** A page, with every complaint of its console and its scripts. */
 export async function openPage(browser, address) {

@@ -4,19 +4,8 @@ import json
 import sys
 from urllib.parse import parse_qsl
 
+from parameters import Parameters
 from twilio.request_validator import RequestValidator
-
-
-class Parameters(dict):
-    """What a web framework hands to the SDK: several values under one name."""
-
-    def __init__(self, pairs):
-        super().__init__()
-        for name, value in pairs:
-            self.setdefault(name, []).append(value)
-
-    def getlist(self, name):
-        return self[name]
 
 
 def verdict(request):

@@ -1,4 +1,4 @@
-//! The bugs that a store like this invites, each one as somebody might write it in good faith. None
+//! The bugs that a store like this invites, each one as it might be written in good faith. None
 //! of this is in the shipped crates: a wrapper does it, at the port.
 
 use std::collections::BTreeMap;
@@ -52,9 +52,9 @@ bugs! {
     ReleaseAfterAmbiguous = "release-after-ambiguous" breaks "dialled twice";
     /// Whether a write ended the call is read after the write.
     TransitionFromRead = "transition-from-read" breaks "told of the end";
-    /// A slot is held until somebody frees it.
+    /// A slot is held until it is freed.
     LeaseWithoutExpiry = "lease-without-expiry" breaks "slots were free";
-    /// Whoever claims a call while the first takes long becomes the first too.
+    /// A second claim of a call, while the first takes long, succeeds too.
     SecondRegistration = "second-registration" breaks "second conversation";
     /// The daily counter is read, and then written.
     ReadThenWrite = "read-then-write" breaks "dials in one day";

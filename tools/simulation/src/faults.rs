@@ -1,5 +1,5 @@
 //! The way to the store and back: delays, lost replies, the client's repetitions, late copies, old
-//! reads, outages. Once sent, a write arrives whether or not anybody still waits for its reply.
+//! reads, outages. Once sent, a write arrives whether or not its reply is still awaited.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -34,7 +34,7 @@ enum Fate {
     SlowBack,
     /// It never arrives.
     NotWritten,
-    /// It never arrives, and nobody says so for seconds.
+    /// It never arrives, and no error comes for seconds.
     Hangs,
     /// It is written, and the reply is lost.
     ReplyLost,
@@ -55,7 +55,7 @@ const FAULTS: [(Fate, &str); 5] = [
 const SLOWNESS: [(Fate, &str); 2] =
     [(Fate::SlowThere, "fault: store slow"), (Fate::SlowBack, "fault: store reply slow")];
 
-/// Somebody waits for a reply. Whoever stops waiting, and be it by dying, knows nothing.
+/// A wait for a reply. Where it ends early, and be it by death, the outcome is not known.
 struct Waiting {
     world: Arc<World>,
     invocation: Option<Arc<Invocation>>,
@@ -206,7 +206,7 @@ async fn carry<T: Send + 'static>(
     if fate == Fate::ReplyLost { Err(StoreError::new("reset by peer")) } else { reply }
 }
 
-/// Methods that own what they are given, so that it can outlive whoever gave it.
+/// Methods that own what they are given, so that it can outlive the caller.
 macro_rules! remote {
     (@type $life:lifetime lent $type:ty) => { &$life $type };
     (@type $life:lifetime kept $type:ty) => { $type };

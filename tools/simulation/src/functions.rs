@@ -22,7 +22,7 @@ pub(crate) const AUTH_TOKEN: &str = "twilio-auth-token-of-the-simulation";
 pub(crate) const MAKE_CALL_TOKEN: &str = "make-call-token-of-the-simulation";
 pub(crate) const OUR_NUMBER: &str = "+12125550100";
 
-/// Nobody answers: the process died.
+/// No answer: the process died.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Gone;
 
@@ -153,7 +153,7 @@ impl Functions {
         }
     }
 
-    /// Somebody sets the clock of an instance.
+    /// The clock of an instance is set.
     pub(crate) fn step_clock(&self, number: usize) {
         if self.world.plan.skew > 0 {
             self.world.count("fault: clock set");

@@ -158,7 +158,7 @@ fn questions(world: &World, ledger: &Ledger) {
     }
 }
 
-/// Whoever is told that nothing was dialled can rely on it; and one key has one answer.
+/// A caller that is told that nothing was dialled can rely on it; and one key has one answer.
 fn words(world: &World, ledger: &Ledger) {
     for asked in &ledger.dials {
         let Some((status, word)) = lock(&asked.told).clone() else { continue };
@@ -185,7 +185,7 @@ pub(crate) fn records(world: &World) {
             world.violation(format!("{sid}: {lost} was acknowledged and is not on record"));
         }
         if let Some(odd) = keys.iter().find(|key| !call.sent.contains(*key)) {
-            world.violation(format!("{sid}: {odd} is on record and nobody sent it"));
+            world.violation(format!("{sid}: {odd} is on record and was never sent"));
         }
         let (says, should) = (record.fold().status_at(now).to_owned(), fold(&keys));
         if says != should {
@@ -208,7 +208,7 @@ fn ends(world: &World, ledger: &Ledger, call: &RealCall, is_over: bool) {
     }
 }
 
-/// The status that a set of keys shows (`stores.md` 1.2), written down a second time.
+/// The status that a set of keys shows, written down a second time.
 fn fold(keys: &[String]) -> &str {
     let class = |status: &str| match status {
         "initiated" => 1,

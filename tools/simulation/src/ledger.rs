@@ -28,7 +28,7 @@ pub(crate) struct Invocation {
     pub(crate) claim_failed: AtomicBool,
     /// Twilio's answer was lost, or said nothing.
     pub(crate) is_ambiguous: AtomicBool,
-    /// It died, or whoever asked went away.
+    /// It died, or the asking side went away.
     pub(crate) is_gone: AtomicBool,
     /// It is a callback of another leg than the call whose id it names.
     pub(crate) is_of_another_leg: bool,
@@ -36,7 +36,7 @@ pub(crate) struct Invocation {
     pub(crate) told: std::sync::Mutex<Option<(u16, String)>>,
 }
 
-/// What somebody wanted.
+/// What a user wanted.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Dial {
     pub(crate) client: u8,
@@ -55,7 +55,7 @@ impl Dial {
         Some((self.has_token, self.key.as_deref()?))
     }
 
-    /// Whether the other request says the same, whoever sends it.
+    /// Whether the other request says the same, from any sender.
     pub(crate) fn has_body_of(&self, other: &Self) -> bool {
         let body = |of: &Self| (of.to.clone(), of.ring, of.limit, of.has_variables);
         body(self) == body(other)

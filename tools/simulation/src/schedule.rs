@@ -100,7 +100,7 @@ async fn gap(world: &World) {
     }
 }
 
-/// One dial, or several at the same instant; and perhaps somebody dies of it.
+/// One dial, or several at the same instant; and perhaps an instance dies of it.
 fn dial(functions: &Arc<Functions>) {
     let world = &functions.world;
     let wish = users::wish(world);
@@ -121,7 +121,7 @@ fn dial(functions: &Arc<Functions>) {
     }
 }
 
-/// Somebody looks at a call, by one of its names.
+/// A user looks at a call, by one of its names.
 async fn read_any(functions: &Arc<Functions>) {
     let world = &functions.world;
     let names: Vec<[String; 2]> = {

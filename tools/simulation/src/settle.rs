@@ -1,4 +1,4 @@
-//! After the storm: everything arrives or is lost for good, and everybody asks once more.
+//! After the storm: everything arrives or is lost for good, and every user asks once more.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -55,7 +55,7 @@ pub(crate) async fn settle(functions: &Arc<Functions>) {
     slots(functions).await;
 }
 
-/// A replayed voice webhook, on two instances: the same words, and nobody registers again.
+/// A replayed voice webhook, on two instances: the same words, and no second registration.
 async fn voices(functions: &Arc<Functions>) {
     let world = &functions.world;
     let answered: Vec<_> = lock(&world.ledger)
@@ -84,7 +84,7 @@ async fn voices(functions: &Arc<Functions>) {
     }
 }
 
-/// Everybody's page looks at everybody's call, by both names.
+/// Every page looks at every call, by both names.
 async fn reads(functions: &Arc<Functions>) {
     let world = &functions.world;
     let calls: Vec<_> = lock(&world.ledger)
@@ -132,7 +132,7 @@ async fn keys(functions: &Arc<Functions>) {
         for dial in bodies {
             let first = ask(Arc::clone(functions), dial.clone(), functions.any()).await;
             let Some(first) = first else {
-                world.violation(format!("{key}: nobody answers"));
+                world.violation(format!("{key}: no answer"));
                 continue;
             };
             judge_key(world, &key, &dial, &first);

@@ -26,7 +26,7 @@ pub(crate) struct Told {
     pub(crate) body: Value,
 }
 
-/// Somebody who wants to dial. The same key mostly means the same dial.
+/// A user who wants to dial. The same key mostly means the same dial.
 pub(crate) fn wish(world: &World) -> Dial {
     world.throw(|dice| {
         let client = u8::try_from(dice.between(1, 2)).unwrap_or(1);
@@ -57,7 +57,7 @@ pub(crate) async fn insist(functions: Arc<Functions>, mut dial: Dial) {
         let patience =
             world.throw(|dice| if dice.chance(250) { dice.between(50, 6000) } else { 60_000 });
         let asking = tokio::spawn(ask(Arc::clone(&functions), dial.clone(), functions.any()));
-        // Whoever hangs up changes nothing for the function.
+        // A caller that hangs up changes nothing for the function.
         if timeout(Duration::from_millis(patience), asking).await.is_err() {
             world.count("callers who hung up");
         }
@@ -96,7 +96,7 @@ pub(crate) async fn ask(functions: Arc<Functions>, dial: Dial, instance: usize) 
     lock(&world.ledger).dials.push(Arc::clone(&invocation));
     let Ok(response) = functions.ask(MakeCall, instance, request, Arc::clone(&invocation)).await
     else {
-        world.trace(|| format!("{name}: nobody answers"));
+        world.trace(|| format!("{name}: no answer"));
         return None;
     };
     let told = understand(world, &response);
@@ -130,7 +130,7 @@ fn understand(world: &World, response: &Response<Bytes>) -> Told {
     let word = field("reason");
     let known = |reason: &&Reason| reason.as_str() == word && reason.status() == status;
     if !Reason::ALL.iter().any(|reason| known(&reason)) {
-        world.violation(format!("an answer that nobody documented: {status} {word}"));
+        world.violation(format!("an undocumented answer: {status} {word}"));
     }
     if status == 429 && !response.headers().contains_key("retry-after") {
         world.violation(format!("429 {word} without Retry-After"));
@@ -158,7 +158,7 @@ pub(crate) async fn follow(functions: Arc<Functions>, query: String) {
     }
 }
 
-/// Somebody reads one call.
+/// A user reads one call.
 pub(crate) async fn read(functions: &Arc<Functions>, query: &str) -> Option<(u16, Value)> {
     let world = &functions.world;
     let has_token = world.plan.callers != Callers::Anonymous;

@@ -33,7 +33,7 @@ impl Transport for Network {
             };
             let patience = request.timeout().copied().unwrap_or(Duration::from_secs(60));
             let asker = Arc::clone(&invocation);
-            // The other side goes on whether or not anybody still waits.
+            // The other side goes on whether or not its answer is still awaited.
             let at_work = if request.url().path().contains("/convai/") {
                 tokio::spawn(elevenlabs::answer(functions, invocation, request))
             } else {

@@ -1,4 +1,4 @@
-//! What everybody in a schedule shares: the dice, the time, the store, the log.
+//! What all parts of a schedule share: the dice, the time, the store, the log.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -52,7 +52,7 @@ pub(crate) struct World {
     is_traced: bool,
 }
 
-/// What stands behind a lock, whoever panicked with it.
+/// What a lock guards, even if its holder panicked.
 pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
@@ -213,7 +213,7 @@ impl WrongClock {
         Arc::new(clock)
     }
 
-    /// Somebody sets it, forward or back.
+    /// It is set, forward or back.
     pub(crate) fn step(&self) {
         let most = u64::try_from(self.world.plan.skew).unwrap_or(0);
         if most == 0 {

@@ -81,7 +81,7 @@ macro_rules! notices {
 notices! {
     a_claim_after_the_dial_dials_twice: ClaimAfterDial;
     a_release_after_an_ambiguous_outcome_dials_twice: ReleaseAfterAmbiguous;
-    a_transition_read_after_the_write_is_seen_by_nobody: TransitionFromRead;
+    a_transition_read_after_the_write_is_seen_by_no_writer: TransitionFromRead;
     a_lease_without_expiry_is_never_free_again: LeaseWithoutExpiry;
     a_first_claimer_taken_for_dead_registers_twice: SecondRegistration;
     another_legs_end_that_frees_the_slot_lets_too_many_talk: FreedByAnotherLeg;

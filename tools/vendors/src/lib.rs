@@ -1,6 +1,10 @@
-//! What Twilio puts on the wire: its signature and the fields of its forms, written from its
-//! documentation. The fakes, the simulation, the hosts' tests and the fuzz targets play Twilio with it.
-//! It shares no code with the product, whose verifier it is the second opinion on.
+//! Twilio as its documentation has it: its signature, the fields of a call's forms, and the statuses of a
+//! call's life. The fakes, the simulation, the hosts' tests and the fuzz targets play Twilio with it. It
+//! shares no code with the product, whose verifier it is the second opinion on.
+
+mod call;
+
+pub use call::{API_VERSION, Call, Fields, next, pairs};
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use hmac::{Hmac, Mac as _};

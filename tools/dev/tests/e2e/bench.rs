@@ -24,7 +24,7 @@ use crate::log;
 pub(crate) const ANSWERS: &str = "+12125550123";
 
 /// A port that no system gives out.
-pub(crate) const NOBODY_LISTENS: &str = "http://127.0.0.1:1";
+pub(crate) const UNREACHABLE: &str = "http://127.0.0.1:1";
 /// What pages without a token may set here.
 const VARIABLES: &str = "_prospect_name_,a,attempt,b,customer_name,name,note,plan,score,vip,x";
 /// The token of benches that have one.

@@ -37,7 +37,7 @@ async fn lost_callbacks_leave_a_call_that_is_known_to_be_answered() {
     let bench = Bench::new().await;
     bench.faults(|faults| faults.twilio.drop = 1.0);
     let call = bench.call(json!({ "to": ANSWERS })).await;
-    assert_eq!(call["status"], "in-progress", "voice was asked, so somebody picked up");
+    assert_eq!(call["status"], "in-progress", "voice was asked, so the person picked up");
     assert!(call["answeredAt"].is_string());
 }
 

@@ -14,7 +14,7 @@ async fn answer(bench: &Bench, pairs: &[(&str, &str)], to: &str) -> (u16, String
 }
 
 #[tokio::test]
-async fn numbers_that_cost_more_or_are_nobodys_are_refused_and_nothing_is_written() {
+async fn numbers_that_cost_more_or_are_unassigned_are_refused_and_nothing_is_written() {
     let bench = Bench::new().await;
     let refused = [
         ("+18765550100", "destination_not_allowed"),
@@ -121,7 +121,7 @@ async fn our_own_region_is_rung_and_what_the_owner_allows_beyond() {
 
 /// Nine in the evening in New York is six in Los Angeles.
 #[tokio::test]
-async fn nobody_is_rung_at_night_where_they_live() {
+async fn no_phone_rings_at_night_where_its_owner_lives() {
     let bench = Bench::new().await;
     let quiet = [("CALL_QUIET_HOURS", "21:00-08:00")];
     let app = bench.function_at("2026-11-23T02:00:00Z", &quiet);

@@ -9,7 +9,7 @@ use shared::call::DIAL_BUDGET;
 use shared::endpoint::{Endpoint as _, MakeCall, Status};
 use shared::store::Absent;
 
-use crate::bench::{ANSWERS, Bench, NOBODY_LISTENS, ask, dial_request};
+use crate::bench::{ANSWERS, Bench, UNREACHABLE, ask, dial_request};
 use crate::stores::HangsAfterTheDial;
 
 /// Twilio's answer, our status, our reason, and the call's status afterwards.
@@ -33,7 +33,7 @@ async fn a_lost_reply_is_told_as_unknown_and_the_callbacks_find_the_call() {
     let (_, call) = bench.status(&format!("callId={}", body["callId"].as_str().unwrap())).await;
     assert_eq!(call["status"], "completed", "{call}");
     assert_eq!(call["callSid"], json!(bench.twilio.calls_created()[0].sid));
-    // Voice found the variables although nobody but us knew them.
+    // Voice found the variables although only we knew them.
     let request = bench.twilio.elevenlabs_requests().pop().unwrap().body.unwrap();
     assert_eq!(request["conversation_initiation_client_data"]["dynamic_variables"]["a"], 1);
     assert_eq!(bench.twilio.calls_attempted(), 1);
@@ -104,7 +104,7 @@ async fn a_twilio_that_never_answers_leaves_the_outcome_unknown() {
 #[tokio::test]
 async fn a_twilio_that_cannot_be_reached_was_sent_nothing() {
     let bench = Bench::new().await;
-    let app = bench.function(&[("TWILIO_API_URL", NOBODY_LISTENS)], None);
+    let app = bench.function(&[("TWILIO_API_URL", UNREACHABLE)], None);
     let (status, body, _) =
         ask(MakeCall, &app, dial_request(&bench.base, &json!({"to": ANSWERS}))).await;
     assert_eq!((status, &body["reason"]), (502, &json!("twilio_unreachable")));
@@ -119,7 +119,7 @@ async fn a_twilio_that_cannot_be_reached_was_sent_nothing() {
 
 /// The paused clock jumps over the three seconds that a dial waits for the store.
 #[tokio::test(start_paused = true)]
-async fn a_store_that_hangs_keeps_nobody_waiting_and_nothing_is_dialled() {
+async fn a_store_that_hangs_keeps_no_caller_waiting_and_nothing_is_dialled() {
     let bench = Bench::new().await;
     let app = bench.function(&[], Some(crate::stores::hanging()));
     let request = dial_request(&bench.base, &json!({ "to": ANSWERS }));

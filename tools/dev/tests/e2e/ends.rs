@@ -8,7 +8,7 @@ use http::Request;
 use serde_json::{Value, json};
 use shared::endpoint::{App, Status};
 
-use crate::bench::{ANSWERS, Bench, NOBODY_LISTENS, ask};
+use crate::bench::{ANSWERS, Bench, UNREACHABLE, ask};
 
 async fn read_by(app: &Arc<App>, query: &str) -> Value {
     let url = format!("/api/twilio/status?{query}");
@@ -22,7 +22,7 @@ async fn read(app: &Arc<App>, call: &Value) -> Value {
 
 /// As the call's own limits have it: it rang for at most 30 s and lasted at most 900.
 #[tokio::test]
-async fn a_call_whose_end_nobody_told_is_looked_up_once_when_somebody_reads_it_late_enough() {
+async fn a_call_whose_end_was_not_told_is_looked_up_once_when_it_is_read_late_enough() {
     let bench = Bench::new().await;
     bench.faults(|faults| faults.twilio.drop = 1.0);
     let call = bench.call(json!({ "to": ANSWERS })).await;
@@ -106,7 +106,7 @@ async fn where_twilio_cannot_be_asked_a_stopped_stream_is_taken_for_the_end_and_
     let bench = Bench::new().await;
     let sid = bench.twilio.ring_in(ANSWERS, &bench.url("voice"), None);
     bench.twilio.settled(&sid).await;
-    let pairs = [("TWILIO_API_URL", NOBODY_LISTENS)];
+    let pairs = [("TWILIO_API_URL", UNREACHABLE)];
     let query = format!("callSid={sid}");
     let app = bench.later_with(Duration::from_secs(600), &pairs);
     for _ in 0..3 {
@@ -121,7 +121,7 @@ async fn where_twilio_cannot_be_asked_a_stopped_stream_is_taken_for_the_end_and_
 }
 
 #[tokio::test]
-async fn a_call_that_goes_on_is_looked_up_once_in_a_while_whoever_reads() {
+async fn a_call_that_goes_on_is_looked_up_once_in_a_while_by_any_reader() {
     let bench = Bench::new().await;
     let sid = crate::bench::call_sid('d');
     let params =

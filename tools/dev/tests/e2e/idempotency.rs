@@ -131,7 +131,7 @@ async fn a_process_that_dies_between_dial_and_record_never_dials_twice() {
     let store = Switch::before(Arc::clone(&bench.app.store));
     let app = bench.function(&OPEN, Some(store.clone()));
     let to = json!({"to": "+12125550102"});
-    // Nobody picks up and no callback arrives. What a dead process did not do:
+    // The phone is not answered and no callback arrives. What a dead process did not do:
     store.between().fail(&["placed", "release_key", "doubt_key"]);
     bench.faults(|faults| faults.twilio.drop = 1.0);
     assert_eq!(dial(&app, &bench, "k", &to).await.0, 200);

@@ -60,7 +60,7 @@ async fn a_client_without_the_token_dials_so_often_an_hour_and_others_are_not_he
 }
 
 #[tokio::test]
-async fn whoever_shows_the_token_is_held_up_by_no_window_of_clients() {
+async fn a_request_with_the_token_is_held_up_by_no_window_of_clients() {
     let bench = Bench::new().await;
     let pairs =
         [("CALL_RATE_PER_CLIENT", "1"), ("CALL_COOLDOWN_SECONDS", "0"), ("MAKE_CALL_TOKEN", TOKEN)];
@@ -146,7 +146,7 @@ async fn dials_that_twilio_refuses_take_nothing_of_the_day() {
 }
 
 #[tokio::test]
-async fn a_paused_service_dials_nobody() {
+async fn a_paused_service_dials_no_number() {
     let bench = Bench::new().await;
     let app = bench.function(&[("CALL_PAUSED", "yes")], None);
     assert_eq!(dial(&app, &bench, ANSWERS).await.1, "calling_paused");

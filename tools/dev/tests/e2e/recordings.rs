@@ -359,7 +359,7 @@ async fn a_recording_whose_end_was_lost_is_not_409_for_ever() {
 }
 
 #[tokio::test]
-async fn a_call_that_was_not_to_be_recorded_has_none_and_nobody_is_asked() {
+async fn a_call_that_was_not_to_be_recorded_has_none_and_twilio_is_not_asked() {
     let bench = Bench::new().await;
     let call = bench.call(json!({ "to": ANSWERS, "record": false })).await;
     let query = format!("callId={}", call["callId"].as_str().unwrap());

@@ -1,4 +1,4 @@
-//! Every refusal that make-call and the readers can give, and that a refused dial reaches nobody.
+//! Every refusal that make-call and the readers can give, and that a refused dial reaches no phone.
 
 use http::Request;
 use serde_json::{Value, json};
@@ -259,7 +259,7 @@ async fn two_origins_are_none() {
     assert_eq!((status, reason.as_str()), (403, "origin_not_allowed"));
 }
 
-/// A reason that nothing provokes is a promise that nobody checks. `internal_error` is tools/panics'.
+/// A reason that no test provokes is an unchecked promise. `internal_error` is tools/panics'.
 #[test]
 fn every_reason_is_provoked_by_some_test() {
     let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/e2e");

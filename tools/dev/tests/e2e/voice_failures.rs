@@ -10,7 +10,7 @@ const BUSY: &str = "Service is busy. Please call back in a few minutes.";
 const CONFIGURATION: &str = "Configuration error. Please contact support.";
 const OTHER: &str = "Technical difficulties. Please try again later.";
 
-/// Rings somebody while the agent answers so; gives the TwiML and the call.
+/// Dials a person while the agent answers so; gives the TwiML and the call.
 async fn heard(bench: &Bench, answer: ElevenLabsAnswer) -> (String, serde_json::Value) {
     bench.agent_answers(answer);
     let call = bench.call(json!({ "to": ANSWERS })).await;

@@ -150,6 +150,6 @@ async fn an_answer_that_could_not_be_kept_is_given_again() {
     let first = ask(Voice, &app, voice_request(&bench.base, "", &sid)).await.1;
     assert!(first.as_str().unwrap().contains("conversation_id"));
     let second = ask(Voice, &app, voice_request(&bench.base, "", &sid)).await.1;
-    assert_eq!(first, second, "the claim is ours, and nobody else answers it");
+    assert_eq!(first, second, "the claim is ours, and no other process answers it");
     assert_eq!(bench.twilio.elevenlabs_requests().len(), 1);
 }

@@ -114,7 +114,7 @@ impl Call {
         lock(&self.state).elapsed += seconds;
     }
 
-    /// Lets time pass on the line. False: somebody hung up.
+    /// Lets time pass on the line. False: one side hung up.
     pub(crate) async fn pass(&self, pace: Pace, seconds: f64) -> bool {
         self.advance(seconds);
         tokio::select! {
@@ -181,6 +181,16 @@ impl Call {
         [part(0, 8), part(8, 12), part(12, 16), part(16, 20), part(20, 32)].join("-")
     }
 
+    pub(crate) fn on_the_wire<'a>(&'a self, config: &'a Config) -> vendors::Call<'a> {
+        vendors::Call {
+            account_sid: &config.account_sid,
+            sid: &self.sid,
+            from: &self.options.from,
+            to: &self.options.to,
+            inbound: self.options.inbound,
+        }
+    }
+
     /// Twilio's Call resource.
     pub(crate) fn to_json(&self, config: &Config) -> Value {
         let state = lock(&self.state);
@@ -205,7 +215,7 @@ impl Call {
             "duration": duration,
             "price": null,
             "price_unit": "USD",
-            "direction": fields::direction(&self.options),
+            "direction": self.on_the_wire(config).direction(),
             "answered_by": state.answered_by,
             "api_version": API_VERSION,
             "parent_call_sid": null,

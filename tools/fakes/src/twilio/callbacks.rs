@@ -54,7 +54,7 @@ impl Callbacks {
             call_sid: call.sid.clone(),
         };
         if self.queue.send((webhook, done)).is_ok() && self.in_step {
-            // An error means that the worker is gone, and then nobody waits for anything.
+            // An error means that the worker is gone, and then there is nothing to wait for.
             let _ = delivered.await;
         }
     }
@@ -81,7 +81,7 @@ impl Worker {
             } else {
                 self.deliver(&webhook).await;
             }
-            // Nobody listens at the demo's pace.
+            // At the demo's pace no task waits for it.
             let _ = done.send(());
         }
         held.shuffle(&mut self.chance);

@@ -154,7 +154,7 @@ pub(crate) async fn update(
     }
     call.hang_up();
     if call.options.test {
-        // Nobody else ends a call that was never dialled.
+        // A call that was never dialled ends only here.
         call.end("canceled");
     }
     Ok(Json(call.to_json(fakes.config())))

@@ -16,37 +16,30 @@ pub(crate) struct TwilioError {
 }
 
 impl TwilioError {
+    fn new(status: StatusCode, code: u32, message: impl Into<String>) -> Self {
+        Self { status, code, message: message.into() }
+    }
+
     /// HTTP 400, as nearly all refusals of a call.
     pub(crate) fn bad_request(code: u32, message: impl Into<String>) -> Self {
-        Self { status: StatusCode::BAD_REQUEST, code, message: message.into() }
+        Self::new(StatusCode::BAD_REQUEST, code, message)
     }
 
     pub(crate) fn authenticate() -> Self {
-        Self { status: StatusCode::UNAUTHORIZED, code: 20003, message: "Authenticate".into() }
+        Self::new(StatusCode::UNAUTHORIZED, 20003, "Authenticate")
     }
 
     pub(crate) fn not_found(path: &str) -> Self {
-        Self {
-            status: StatusCode::NOT_FOUND,
-            code: 20404,
-            message: format!("The requested resource {path} was not found"),
-        }
+        let message = format!("The requested resource {path} was not found");
+        Self::new(StatusCode::NOT_FOUND, 20404, message)
     }
 
     pub(crate) fn too_many_requests() -> Self {
-        Self {
-            status: StatusCode::TOO_MANY_REQUESTS,
-            code: 20429,
-            message: "Too Many Requests".into(),
-        }
+        Self::new(StatusCode::TOO_MANY_REQUESTS, 20429, "Too Many Requests")
     }
 
     pub(crate) fn internal() -> Self {
-        Self {
-            status: StatusCode::INTERNAL_SERVER_ERROR,
-            code: 20500,
-            message: "Internal Server Error".into(),
-        }
+        Self::new(StatusCode::INTERNAL_SERVER_ERROR, 20500, "Internal Server Error")
     }
 
     /// What a fault asks for: the code with Twilio's title for it.

@@ -1,26 +1,12 @@
 //! The form fields of every webhook, in the sets that the contract's samples have.
 
-use super::{
-    API_VERSION,
-    call::Call,
-    validation::{CallOptions, MachineDetection},
-};
+use super::{API_VERSION, call::Call, validation::MachineDetection};
 use crate::{
     Config,
     fakes::lock,
     timestamps::{iso_8601, rfc_2822},
 };
-
-pub(crate) type Fields = Vec<(String, String)>;
-
-fn pairs<const N: usize>(pairs: [(&str, &str); N]) -> Fields {
-    pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
-}
-
-/// `outbound-api`, never `outbound`.
-pub(crate) fn direction(options: &CallOptions) -> &'static str {
-    if options.inbound { "inbound" } else { "outbound-api" }
-}
+use vendors::{Fields, pairs};
 
 /// National form for +1, as Twilio writes it; other numbers as they are.
 pub(crate) fn formatted(number: &str) -> String {
@@ -32,46 +18,9 @@ pub(crate) fn formatted(number: &str) -> String {
     }
 }
 
-/// City, state and country, as far as the number tells.
-fn place(number: &str) -> (&'static str, &'static str, &'static str) {
-    const COUNTRIES: [(&str, &str); 5] =
-        [("+1", "US"), ("+33", "FR"), ("+34", "ES"), ("+44", "GB"), ("+49", "DE")];
-    if number.starts_with("+1212") {
-        return ("NEW YORK", "NY", "US");
-    }
-    let country = COUNTRIES
-        .iter()
-        .find(|(prefix, _)| number.starts_with(prefix))
-        .map_or("", |(_, country)| country);
-    ("", "", country)
-}
-
 /// What every call webhook has.
 pub(crate) fn call(config: &Config, call: &Call, status: &str) -> Fields {
-    let options = &call.options;
-    let mut fields = pairs([
-        ("CallSid", &call.sid),
-        ("AccountSid", &config.account_sid),
-        ("From", &options.from),
-        ("To", &options.to),
-        ("Called", &options.to),
-        ("Caller", &options.from),
-        ("ApiVersion", API_VERSION),
-        ("Direction", direction(options)),
-    ]);
-    for (who, number) in [
-        ("From", &options.from),
-        ("To", &options.to),
-        ("Caller", &options.from),
-        ("Called", &options.to),
-    ] {
-        let (city, state, country) = place(number);
-        for (what, value) in [("City", city), ("State", state), ("Zip", ""), ("Country", country)] {
-            fields.push((format!("{who}{what}"), value.to_owned()));
-        }
-    }
-    fields.extend(pairs([("CallStatus", status)]));
-    fields
+    call.on_the_wire(config).fields(status)
 }
 
 /// A status callback; `sip` on the last one.

@@ -43,40 +43,47 @@ impl Line {
         self.fakes.config().pace
     }
 
-    /// True: somebody answered. Else the call is over.
+    /// True: the person answered. Else the call is over.
     async fn ring(&self) -> bool {
         if self.call.options.inbound {
             self.call.set_status("ringing");
             self.call.pass(self.pace(), 1.0).await;
             return self.answer().await;
         }
-        self.progress(Event::Initiated, "initiated").await;
-        if !self.call.pass(self.pace(), 0.5).await {
-            return self.end("canceled", "487").await;
+        let end = self.call.pattern.end();
+        let mut status = "queued";
+        while let Some(next) = vendors::next(status, end) {
+            status = next;
+            let seconds = match status {
+                "initiated" => {
+                    self.progress(Event::Initiated, status).await;
+                    0.5
+                }
+                "ringing" => {
+                    self.call.set_status(status);
+                    self.progress(Event::Ringing, status).await;
+                    self.rings()
+                }
+                "in-progress" => return self.answer().await,
+                over => return self.end(over).await,
+            };
+            if !self.call.pass(self.pace(), seconds).await {
+                return self.end("canceled").await;
+            }
         }
-        if self.call.pattern == Pattern::Failed {
-            return self.end("failed", "404").await;
-        }
-        self.call.set_status("ringing");
-        self.progress(Event::Ringing, "ringing").await;
+        false
+    }
+
+    /// How long it rings at the pace of a spectator, who need not wait for the whole minute of a call
+    /// that is not answered; the clock moves by it all the same.
+    fn rings(&self) -> f64 {
         let patience = f64::from(self.call.options.timeout);
-        let rings = if self.call.pattern == Pattern::NoAnswer {
-            // A spectator need not wait for the whole minute; the clock moves by it all the same.
-            let shown = patience.min(4.0);
-            self.call.advance(patience - shown);
-            shown
-        } else {
-            patience.min(2.0)
-        };
-        if !self.call.pass(self.pace(), rings).await {
-            return self.end("canceled", "487").await;
+        if self.call.pattern != Pattern::NoAnswer {
+            return patience.min(2.0);
         }
-        match self.call.pattern {
-            Pattern::Busy => self.end("busy", "486").await,
-            Pattern::NoAnswer => self.end("no-answer", "487").await,
-            Pattern::Canceled => self.end("canceled", "487").await,
-            _ => self.answer().await,
-        }
+        let shown = patience.min(4.0);
+        self.call.advance(patience - shown);
+        shown
     }
 
     async fn answer(&self) -> bool {
@@ -117,7 +124,7 @@ impl Line {
             let kept = if seconds < 1.0 { 0 } else { seconds.ceil() as u32 };
             lock(&self.call.state).recorded = Some(kept);
         }
-        self.end("completed", "200").await;
+        self.end("completed").await;
         if let Some(seconds) = self.recorded() {
             self.recording(if seconds > 0 { "completed" } else { "absent" }).await;
         }
@@ -185,7 +192,13 @@ impl Line {
     }
 
     /// The one terminal callback. Always false, for [`Self::ring`].
-    async fn end(&self, status: &'static str, sip: &str) -> bool {
+    async fn end(&self, status: &'static str) -> bool {
+        let sip = match status {
+            "completed" => "200",
+            "busy" => "486",
+            "failed" => "404",
+            _ => "487",
+        };
         self.call.end(status);
         self.status_callback(Event::Completed, status, Some(sip)).await;
         false

@@ -211,7 +211,7 @@ impl<'a> Media<'a> {
     async fn closed(&mut self, normally: bool) -> End {
         let seconds = std::mem::take(&mut self.unplayed);
         self.line.call.pass(self.line.pace(), seconds).await;
-        // Sends our half of the closing handshake, if there still is somebody to take it.
+        // Sends our half of the closing handshake, if the other side is still there.
         let _ = self.socket.close(None).await;
         End { by_server: true, error: !normally || !self.heard }
     }

@@ -23,8 +23,7 @@ use axum::{
     Router,
     routing::{get, post},
 };
-
-const API_VERSION: &str = "2010-04-01";
+use vendors::API_VERSION;
 
 pub(crate) fn router(fakes: &Fakes) -> Router {
     let account = Router::new()

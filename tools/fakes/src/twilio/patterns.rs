@@ -5,7 +5,7 @@
 /// | digits | what happens |
 /// | --- | --- |
 /// | `01` | busy (SIP 486) |
-/// | `02` | nobody answers within `Timeout` (SIP 487) |
+/// | `02` | no answer within `Timeout` (SIP 487) |
 /// | `03` | the call fails (SIP 404) |
 /// | `04` | voicemail: `machine_start`, with `DetectMessageEnd` `machine_end_beep` |
 /// | `05` | the 201 is lost, the call goes on |
@@ -51,6 +51,17 @@ impl Pattern {
             Some("07") => Self::HangsUp,
             Some("08") => Self::Long,
             _ => Self::Talks,
+        }
+    }
+
+    /// The last status of such a call, if its caller does not hang up before.
+    pub(crate) fn end(self) -> &'static str {
+        match self {
+            Self::Busy => "busy",
+            Self::NoAnswer => "no-answer",
+            Self::Failed => "failed",
+            Self::Canceled => "canceled",
+            _ => "completed",
         }
     }
 }

@@ -24,7 +24,7 @@ pub(crate) enum Event {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct MachineDetection {
     pub(crate) message_end: bool,
-    /// `AsyncAmd=true`; the callback is absent if nobody gave one (21262, a warning only).
+    /// `AsyncAmd=true`; the callback is absent if none was given (21262, a warning only).
     pub(crate) asynchronous: bool,
     pub(crate) callback: Option<Target>,
 }
@@ -55,7 +55,7 @@ pub(crate) struct CallOptions {
 }
 
 impl CallOptions {
-    /// A call that somebody else makes.
+    /// A call from outside.
     pub(crate) fn inbound(from: &str, to: &str, voice: &str, status: Option<&str>) -> Self {
         Self {
             inbound: true,

@@ -15,14 +15,9 @@ impl World {
     /// Registers a conversation with these variables and gives its id.
     async fn conversation_with(&self, variables: Value) -> String {
         let request = json!({
-            "agent_id": "agent_x",
-            "from_number": OURS,
-            "to_number": TALKER,
-            "direction": "outbound",
-            "conversation_initiation_client_data": {
-                "dynamic_variables": variables,
-                "user_id": "lead-42",
-            },
+            "agent_id": "agent_x", "from_number": OURS, "to_number": TALKER, "direction": "outbound",
+            "conversation_initiation_client_data":
+                { "dynamic_variables": variables, "user_id": "lead-42" },
         });
         let reply = self.register_with(&request.to_string()).await;
         assert_eq!(reply.status, 200, "{}", reply.text());
@@ -43,6 +38,20 @@ impl World {
         assert_eq!(reply.header("content-type").unwrap(), "application/json");
         reply.json()
     }
+}
+
+/// A world with one conversation that has not begun.
+async fn registered() -> (World, String) {
+    let world = World::new().await;
+    let id = world.conversation_with(json!({})).await;
+    (world, id)
+}
+
+/// A conversation that was talked to its end.
+async fn told() -> Value {
+    let (world, id) = registered().await;
+    Line::start(&world, &id).await.talk_to_the_end().await;
+    world.read(&id).await
 }
 
 fn conversation_id(twiml: &str) -> String {
@@ -69,11 +78,8 @@ impl Line {
         let tcp = TcpStream::connect(rest.split('/').next().unwrap()).await.unwrap();
         let mut line = Self(client_async(format!("ws://{rest}"), tcp).await.unwrap().0);
         line.send(json!({ "event": "connected" })).await;
-        let start = json!({
-            "streamSid": "MZ01",
-            "callSid": "CA01",
-            "customParameters": { "conversation_id": id },
-        });
+        let custom = json!({ "conversation_id": id });
+        let start = json!({"streamSid": "MZ01", "callSid": "CA01", "customParameters": custom});
         line.send(json!({ "event": "start", "streamSid": "MZ01", "start": start })).await;
         line
     }
@@ -96,16 +102,14 @@ impl Line {
 
     /// The person answers.
     async fn answer(&mut self) {
-        self.send(json!({ "event": "mark", "streamSid": "MZ01", "mark": { "name": "heard" } }))
-            .await;
+        let mark = json!({ "event": "mark", "streamSid": "MZ01", "mark": { "name": "heard" } });
+        self.send(mark).await;
     }
 
     /// How ElevenLabs closes; it says nothing more before.
     async fn close(&mut self) -> (u16, String) {
         let message = self.0.next().await.unwrap().unwrap();
-        let Message::Close(Some(frame)) = message else {
-            panic!("not closed: {message:?}");
-        };
+        let Message::Close(Some(frame)) = message else { panic!("not closed: {message:?}") };
         (frame.code.into(), frame.reason.to_string())
     }
 
@@ -120,22 +124,21 @@ impl Line {
 
 #[tokio::test]
 async fn a_registered_conversation_waits_and_has_no_turns() {
-    let world = World::new().await;
-    let id = world.conversation_with(json!({})).await;
+    let (world, id) = registered().await;
     let conversation = world.read(&id).await;
-    assert_eq!(conversation["conversation_id"], id.as_str());
-    assert_eq!(conversation["agent_id"], "agent_x");
-    assert_eq!(conversation["status"], "initiated");
+    let told = ["conversation_id", "agent_id", "status"].map(|name| &conversation[name]);
+    assert_eq!(told, [&id, "agent_x", "initiated"]);
     assert_eq!(conversation["transcript"], json!([]));
     assert_eq!(conversation["metadata"]["phone_call"], Value::Null);
-    assert_eq!(conversation["analysis"], Value::Null);
-    assert_eq!(conversation["has_audio"], false);
+    assert_eq!(
+        (&conversation["analysis"], &conversation["has_audio"]),
+        (&Value::Null, &json!(false))
+    );
 }
 
 #[tokio::test]
 async fn the_transcript_grows_turn_by_turn() {
-    let world = World::new().await;
-    let id = world.conversation_with(json!({})).await;
+    let (world, id) = registered().await;
     let mut line = Line::start(&world, &id).await;
     let mut expected = vec!["agent"];
     for (mark, more) in [
@@ -162,10 +165,7 @@ async fn the_transcript_grows_turn_by_turn() {
 
 #[tokio::test]
 async fn a_turn_can_be_a_tool_call_alone() {
-    let world = World::new().await;
-    let id = world.conversation_with(json!({})).await;
-    Line::start(&world, &id).await.talk_to_the_end().await;
-    let conversation = world.read(&id).await;
+    let conversation = told().await;
     let turn = &conversation["transcript"][2];
     assert_eq!(turn["message"], Value::Null);
     assert_eq!(turn["tool_calls"][0]["request_id"], turn["tool_results"][0]["request_id"]);
@@ -174,10 +174,7 @@ async fn a_turn_can_be_a_tool_call_alone() {
 
 #[tokio::test]
 async fn a_finished_conversation_tells_of_its_call() {
-    let world = World::new().await;
-    let id = world.conversation_with(json!({})).await;
-    Line::start(&world, &id).await.talk_to_the_end().await;
-    let conversation = world.read(&id).await;
+    let conversation = told().await;
     let metadata = &conversation["metadata"];
     assert_eq!(metadata["call_duration_secs"], 6);
     assert!(metadata["cost"].as_u64().unwrap() > 0);
@@ -185,20 +182,12 @@ async fn a_finished_conversation_tells_of_its_call() {
     assert_eq!(metadata["termination_reason"], "Agent ended the call");
     assert_eq!(metadata["error"], Value::Null);
     let phone_call = &metadata["phone_call"];
-    assert_eq!(phone_call["type"], "twilio");
-    assert_eq!(phone_call["direction"], "outbound");
-    assert_eq!(
-        (&phone_call["agent_number"], &phone_call["external_number"]),
-        (&json!(OURS), &json!(TALKER))
-    );
-    assert_eq!(
-        (&phone_call["call_sid"], &phone_call["stream_sid"]),
-        (&json!("CA01"), &json!("MZ01"))
-    );
+    let told = ["type", "direction", "agent_number", "external_number", "call_sid", "stream_sid"];
+    let expected = ["twilio", "outbound", OURS, TALKER, "CA01", "MZ01"];
+    assert_eq!(told.map(|name| phone_call[name].as_str().unwrap()), expected);
     assert_eq!(conversation["analysis"]["call_successful"], "success");
-    for member in ["has_audio", "has_user_audio", "has_response_audio"] {
-        assert_eq!(conversation[member], true, "{member}");
-    }
+    let audio = ["has_audio", "has_user_audio", "has_response_audio"];
+    assert_eq!(audio.map(|member| &conversation[member]), [&json!(true); 3]);
     assert_eq!(conversation["user_id"], "lead-42");
 }
 
@@ -230,18 +219,16 @@ async fn variables_are_kept_as_sent_but_for_secret_ones() {
     let kept = &data["dynamic_variables"];
     assert_eq!(kept["customer_name"], "Jane");
     assert_eq!((&kept["attempt"], &kept["vip"]), (&json!(1), &json!(true)));
-    assert_eq!(kept["system__call_sid"], "CA01");
-    assert_eq!(kept["system__conversation_id"], id.as_str());
-    assert_eq!(kept["system__caller_id"], OURS);
-    assert_eq!(kept["system__called_number"], TALKER);
+    let told = ["call_sid", "conversation_id", "caller_id", "called_number"];
+    let told = told.map(|name| kept[format!("system__{name}")].as_str().unwrap());
+    assert_eq!(told, ["CA01", &id, OURS, TALKER]);
     let text = conversation.to_string();
     assert!(!text.contains("secret__token") && !text.contains("hidden"), "{text}");
 }
 
 #[tokio::test]
 async fn a_hang_up_interrupts_the_agent() {
-    let world = World::new().await;
-    let id = world.conversation_with(json!({})).await;
+    let (world, id) = registered().await;
     let mut line = Line::start(&world, &id).await;
     line.hear().await;
     assert_eq!(world.read(&id).await["transcript"][0]["interrupted"], false);
@@ -255,8 +242,7 @@ async fn a_hang_up_interrupts_the_agent() {
 
 #[tokio::test]
 async fn a_connection_that_is_lost_ends_the_conversation() {
-    let world = World::new().await;
-    let id = world.conversation_with(json!({})).await;
+    let (world, id) = registered().await;
     let mut line = Line::start(&world, &id).await;
     line.hear().await;
     drop(line);
@@ -276,8 +262,7 @@ async fn a_connection_that_is_lost_ends_the_conversation() {
 
 #[tokio::test]
 async fn a_frame_that_is_not_understood_is_the_error_of_the_conversation() {
-    let world = World::new().await;
-    let id = world.conversation_with(json!({})).await;
+    let (world, id) = registered().await;
     let mut line = Line::start(&world, &id).await;
     line.hear().await;
     line.send(json!({ "event": "nothing" })).await;
@@ -289,8 +274,7 @@ async fn a_frame_that_is_not_understood_is_the_error_of_the_conversation() {
 
 #[tokio::test]
 async fn a_conversation_whose_call_never_came_reads_failed_and_cannot_begin() {
-    let world = World::new().await;
-    let id = world.conversation_with(json!({})).await;
+    let (world, id) = registered().await;
     world.faults(json!({ "elevenlabs": { "startWithinMs": 0 } }));
     let conversation = world.read(&id).await;
     assert_eq!(conversation["status"], "failed");
@@ -329,8 +313,8 @@ async fn a_missing_variable_ends_the_call_and_still_reads_done() {
     let mut line = Line::start(&world, &id).await;
     assert_eq!(line.close().await, (1008, reason.into()));
     let conversation = world.read(&id).await;
-    assert_eq!(conversation["status"], "done");
-    assert_eq!(conversation["transcript"], json!([]));
+    let told = (&conversation["status"], &conversation["transcript"]);
+    assert_eq!(told, (&json!("done"), &json!([])));
     let metadata = &conversation["metadata"];
     assert_eq!(metadata["termination_reason"], "Conversation initialization failed");
     assert_eq!(metadata["error"], json!({ "code": 1008, "reason": reason }));
@@ -401,8 +385,7 @@ async fn an_unknown_conversation_and_a_wrong_key_are_refused() {
 
 #[tokio::test]
 async fn a_read_can_fail_in_every_way_while_calls_are_registered() {
-    let world = World::new().await;
-    let id = world.conversation_with(json!({})).await;
+    let (world, id) = registered().await;
     for (fault, status, start) in [
         ("unauthorized", 401, r#"{"detail":{"code":"unauthorized","#),
         ("not_found", 404, r#"{"detail":{"message":"Conversation not found","#),
@@ -423,8 +406,7 @@ async fn a_read_can_fail_in_every_way_while_calls_are_registered() {
 
 #[tokio::test]
 async fn a_read_works_while_registering_fails() {
-    let world = World::new().await;
-    let id = world.conversation_with(json!({})).await;
+    let (world, id) = registered().await;
     world.faults(json!({ "elevenlabs": { "answer": "server_error" } }));
     assert_eq!(world.register().await.status, 500);
     assert_eq!(world.read(&id).await["status"], "initiated");
@@ -432,8 +414,7 @@ async fn a_read_works_while_registering_fails() {
 
 #[tokio::test]
 async fn half_a_conversation_is_no_json() {
-    let world = World::new().await;
-    let id = world.conversation_with(json!({})).await;
+    let (world, id) = registered().await;
     let whole = world.ask_for(&id).await.unwrap().body;
     world.faults(json!({ "elevenlabs": { "conversations": "truncated" } }));
     let reply = world.ask_for(&id).await.unwrap();
@@ -443,8 +424,7 @@ async fn half_a_conversation_is_no_json() {
 
 #[tokio::test]
 async fn a_read_that_is_never_answered_holds_up_no_other() {
-    let world = World::new().await;
-    let id = world.conversation_with(json!({})).await;
+    let (world, id) = registered().await;
     world.faults(json!({ "elevenlabs": { "conversations": "never" } }));
     let url = world.history_url(&id);
     let waiting = tokio::spawn(async move { http("GET", &url, KEY, "").await });
@@ -463,8 +443,7 @@ async fn a_read_that_is_never_answered_holds_up_no_other() {
 
 #[tokio::test]
 async fn a_huge_conversation_is_valid_and_over_six_megabytes() {
-    let world = World::new().await;
-    let id = world.conversation_with(json!({})).await;
+    let (world, id) = registered().await;
     Line::start(&world, &id).await.talk_to_the_end().await;
     world.faults(json!({ "elevenlabs": { "conversations": "huge" } }));
     let reply = world.ask_for(&id).await.unwrap();
@@ -472,8 +451,7 @@ async fn a_huge_conversation_is_valid_and_over_six_megabytes() {
     let conversation = reply.json();
     assert_eq!(conversation["status"], "done");
     assert!(speakers(&conversation).len() > 1000);
-    let first = conversation["transcript"][0]["message"].as_str().unwrap();
-    assert!(first.starts_with("Hello "));
+    assert!(conversation["transcript"][0]["message"].as_str().unwrap().starts_with("Hello "));
     world.faults(json!({}));
     assert_eq!(speakers(&world.read(&id).await).len(), 7);
 }
@@ -496,8 +474,7 @@ async fn a_stuck_conversation_stays_in_progress_after_its_talk() {
 
 #[tokio::test]
 async fn reads_are_remembered_with_their_path() {
-    let world = World::new().await;
-    let id = world.conversation_with(json!({})).await;
+    let (world, id) = registered().await;
     world.read(&id).await;
     world.faults(json!({ "elevenlabs": { "conversations": "hang_up" } }));
     world.ask_for(&id).await;

@@ -89,7 +89,7 @@ async fn numbers_that_do_not_answer_end_as_their_pattern_says() {
 }
 
 #[tokio::test]
-async fn nobody_answers_until_the_timeout_has_passed_on_the_clock() {
+async fn no_answer_comes_until_the_timeout_has_passed_on_the_clock() {
     let world = World::new().await;
     let sid = world.call("+12125550102", &[("Timeout", "30")]).await;
     let call = world.get(&format!("Calls/{sid}.json")).await.json();

@@ -38,7 +38,7 @@ where
     let url = format!("wss://{}/bridge", listener.local_addr().unwrap());
     let talk = Arc::new(talk);
     let handler = move |RawQuery(query): RawQuery, upgrade: WebSocketUpgrade| async move {
-        // Real Twilio cuts the query off, so nobody may ever see one.
+        // Real Twilio cuts the query off, so no app may ever see one.
         assert_eq!(query, None);
         upgrade.on_upgrade(move |socket| async move { talk(socket).await })
     };

@@ -1,4 +1,4 @@
-//! Everybody who talks to a deployment: the page, and Twilio once more.
+//! The callers of a deployment: the page, and Twilio once more.
 
 use bytes::Bytes;
 use fakes::{Delivery, DeliveryKind};
@@ -27,7 +27,7 @@ fn get_path(path: &str) -> Request<Bytes> {
     request.header(header::AUTHORIZATION, format!("Bearer {TOKEN}")).body(Bytes::new()).unwrap()
 }
 
-/// The page dials, or somebody tries to.
+/// The page dials, or another client tries to.
 pub(crate) fn post_json(function: &str, body: &str) -> Request<Bytes> {
     let request = Request::post(format!("/api/twilio/{function}"));
     let request = request.header(header::AUTHORIZATION, format!("Bearer {TOKEN}"));

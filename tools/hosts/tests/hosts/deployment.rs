@@ -13,7 +13,7 @@ use tokio::task::block_in_place;
 use crate::vercel::Functions;
 use crate::wire::Server;
 
-/// What everybody who dials and reads shows.
+/// The token that every request to dial or to read shows.
 pub(crate) const TOKEN: &str = "a-token-of-sixteen";
 
 /// What the agent is told: a variable for every call, and one that a campaign's request fills.
@@ -37,7 +37,7 @@ pub(crate) struct Site {
     pub(crate) simulated: SocketAddr,
     /// Whether the files of `public/` are served too, a spoken apology among them.
     pub(crate) serves_files: bool,
-    /// A name in `Host` that is not the app's, and that whoever stands in front lets pass.
+    /// A name in `Host` that is not the app's, and that the front end lets pass.
     pub(crate) foreign_host: &'static str,
 }
 
@@ -128,7 +128,7 @@ impl Site {
     }
 }
 
-/// A port of its own for whoever stands in front, known before anybody answers there.
+/// A port of its own for the front end, known before it answers there.
 pub(crate) async fn front() -> (TcpListener, SocketAddr) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();

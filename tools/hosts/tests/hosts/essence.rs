@@ -40,7 +40,7 @@ pub(crate) fn call_essence(mut value: Value) -> Value {
     value
 }
 
-/// What happened to somebody who talked, whatever the order in which it was told.
+/// What happened to a person who talked, whatever the order in which it was told.
 pub(crate) fn assert_story(call: &Value) {
     let events = |strand: &str| -> Vec<String> {
         let entries = call["body"]["timeline"][strand].as_array().unwrap().iter();

@@ -1,5 +1,5 @@
 //! What must be the same on every host: a person is dialled, answers, talks and is recorded;
-//! callbacks come doubled, shuffled and late; and nobody believes a forged header.
+//! callbacks come doubled, shuffled and late; and no forged header is believed.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -118,7 +118,7 @@ async fn recording(site: &Site) -> Value {
     json!([essence(whole), essence(part), gone])
 }
 
-/// A request that says it was meant for somebody else is judged by what we are configured to be.
+/// A request that names another host is judged by the configured address.
 async fn forged(site: &Site) -> Value {
     let headers = [
         ("host", site.foreign_host),
@@ -139,7 +139,11 @@ async fn forged(site: &Site) -> Value {
         (spoken.status().as_u16(), &spoken.body()[..]),
         (200, voice.response_body.as_bytes())
     );
-    assert_eq!(site.fakes.elevenlabs_requests().len(), conversations, "nobody is asked twice");
+    assert_eq!(
+        site.fakes.elevenlabs_requests().len(),
+        conversations,
+        "the agent is not asked twice"
+    );
 
     // Nor a bad one good: each of these is right for the address that the headers claim.
     let (_, path) = voice.url.split_once(&site.address.to_string()).unwrap();

@@ -61,7 +61,7 @@ impl Server {
         Self::run(async move { axum::serve(listener, router).await.unwrap() })
     }
 
-    /// The same for somebody who serves by himself.
+    /// The same for a server that serves by itself.
     pub(crate) fn run(server: impl Future<Output = ()> + Send + 'static) -> Self {
         Self(tokio::spawn(server))
     }

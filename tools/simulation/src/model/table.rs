@@ -57,7 +57,7 @@ impl Table {
         let call_sid = call.call_sid();
         let by_sid =
             call_sid.and_then(|sid| self.position(|row| row.call_sid.as_ref() == Some(sid)));
-        // One dial makes one call: whoever shows our id under another SID is somebody else's.
+        // One dial makes one call: our id under another SID is another call's.
         let call_id = call.call_id().filter(|id| {
             let is_other = |row: &Row| {
                 row.call_id.as_ref() == Some(*id)

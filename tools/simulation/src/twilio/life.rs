@@ -29,36 +29,33 @@ pub(crate) async fn live(functions: Arc<Functions>, sid: CallSid) {
         let event = (status, sequence);
         tokio::spawn(tell(Arc::clone(&functions), sid.clone(), event));
     };
-    world.pause(0, 300).await;
-    enter("initiated", 0);
-    world.pause(0, 500).await;
-    enter("ringing", 1);
-    let ends = world.throw(|dice| {
+    let end = world.throw(|dice| {
         dice.pick(&["completed", "completed", "completed", "busy", "no-answer", "failed"])
     });
-    let ringing = match ends {
-        "no-answer" => ring * 1000,
-        _ => world.throw(|dice| dice.below(ring * 1000)),
-    };
-    sleep(Duration::from_millis(ringing)).await;
-    if ends != "completed" {
-        enter(ends, 2);
-        second_end(&functions, &sid, 3).await;
-        return;
+    let (mut status, mut sequence) = ("queued", 0);
+    while let Some(next) = vendors::next(status, end) {
+        let millis = world.throw(|dice| match status {
+            "queued" => dice.between(0, 300),
+            "initiated" => dice.between(0, 500),
+            "ringing" if end == "no-answer" => ring * 1000,
+            "ringing" => dice.below(ring * 1000),
+            _ if dice.chance(200) => limit * 1000,
+            _ => dice.below(limit * 1000),
+        });
+        sleep(Duration::from_millis(millis)).await;
+        enter(next, sequence);
+        if next == "in-progress" {
+            pick_up(&functions, &sid);
+            if world.strikes(world.plan.callback_faults) {
+                tokio::spawn(tell_of_another_leg(Arc::clone(&functions), sid.clone()));
+            }
+        }
+        (status, sequence) = (next, sequence + 1);
     }
-    let talk =
-        world.throw(|dice| if dice.chance(200) { limit * 1000 } else { dice.below(limit * 1000) });
-    enter("in-progress", 2);
-    pick_up(&functions, &sid);
-    if world.strikes(world.plan.callback_faults) {
-        tokio::spawn(tell_of_another_leg(Arc::clone(&functions), sid.clone()));
-    }
-    sleep(Duration::from_millis(talk)).await;
-    enter("completed", 3);
-    second_end(&functions, &sid, 4).await;
+    second_end(&functions, &sid, sequence).await;
 }
 
-/// Somebody picks up: voice is asked, once or, as things go, more often.
+/// The person picks up: voice is asked, once or, as things go, more often.
 fn pick_up(functions: &Arc<Functions>, sid: &CallSid) {
     let world = &functions.world;
     let mut when = vec![0];

@@ -8,7 +8,7 @@ use http::Request;
 use shared::call::CallSid;
 use shared::endpoint::{Status, Voice};
 use tokio::time::sleep;
-use vendors::sign;
+use vendors::{Fields, pairs, sign, without_fragment};
 
 use crate::functions::{ACCOUNT, AUTH_TOKEN, Functions, OUR_NUMBER};
 use crate::ledger::Invocation;
@@ -56,17 +56,17 @@ pub(super) async fn tell_of_another_leg(functions: Arc<Functions>, sid: CallSid)
     world.count("fault: another leg under a call's id");
     for (sequence, status) in ["ringing", "in-progress", "completed"].into_iter().enumerate() {
         let key = format!("c#{leg}#{status}");
-        let mut form = form(&leg, status);
-        form.push(("SequenceNumber", sequence.to_string()));
+        let mut more = pairs([("SequenceNumber", &sequence.to_string())]);
         if names_parent {
-            form.push(("ParentCallSid", sid.to_string()));
+            more.extend(pairs([("ParentCallSid", sid.as_str())]));
         }
-        let Some(request) = signed(&functions, &sid, 1, form, &key) else { return };
+        let about = (&leg, status);
+        let Some(request) = signed(&functions, &sid, 1, about, more, &key) else { return };
         let (arrived, is_of_another_leg) = (world.elapsed(), true);
         let invocation =
             Arc::new(Invocation { arrived, is_of_another_leg, ..Invocation::default() });
         let answer = functions.ask(Status, functions.any(), request, invocation);
-        // Whether or not it arrives: it names the call to nobody.
+        // Whether or not it arrives: it does not name the call.
         let _ = tokio::time::timeout(PATIENCE, answer).await;
         world.pause(0, 2000).await;
     }
@@ -77,12 +77,11 @@ async fn deliver(functions: &Functions, sid: &CallSid, (status, sequence): (&'st
     let world = &functions.world;
     let key = format!("e#{sequence:03}#{status}");
     for _ in 0..3 {
-        let mut form = form(sid, status);
-        form.push(("SequenceNumber", sequence.to_string()));
+        let mut more = pairs([("SequenceNumber", &sequence.to_string())]);
         if matches!(status, "completed" | "failed") {
-            form.push(("CallDuration", "7".to_owned()));
+            more.extend(pairs([("CallDuration", "7")]));
         }
-        let Some(request) = signed(functions, sid, 1, form, &key) else { return };
+        let Some(request) = signed(functions, sid, 1, (sid, status), more, &key) else { return };
         let invocation = Arc::new(Invocation { arrived: world.elapsed(), ..Invocation::default() });
         let answer = functions.ask(Status, functions.any(), request, invocation);
         let answer = tokio::time::timeout(PATIENCE, answer).await;
@@ -115,7 +114,7 @@ pub(crate) async fn ask_voice(
     instance: usize,
 ) -> Option<String> {
     let world = &functions.world;
-    let request = signed(functions, sid, 0, form(sid, "in-progress"), "v#answer")?;
+    let request = signed(functions, sid, 0, (sid, "in-progress"), Fields::new(), "v#answer")?;
     let arrived = world.elapsed();
     let invocation = Arc::new(Invocation { arrived, ..Invocation::default() });
     if let Some(call) = lock(&world.ledger).call(sid) {
@@ -147,31 +146,25 @@ pub(crate) async fn ask_voice(
     Some(twiml)
 }
 
-fn form(sid: &CallSid, status: &str) -> Vec<(&'static str, String)> {
-    vec![
-        ("AccountSid", ACCOUNT.to_owned()),
-        ("ApiVersion", "2010-04-01".to_owned()),
-        ("CallSid", sid.to_string()),
-        ("CallStatus", status.to_owned()),
-        ("Direction", "outbound-api".to_owned()),
-        ("From", OUR_NUMBER.to_owned()),
-    ]
-}
-
-/// A request as Twilio sends and signs it, to the first (voice) or second URL of a call.
+/// A request as Twilio sends and signs it, to the first (voice) or second URL of a call, about this call
+/// or another leg and its status.
 fn signed(
     functions: &Functions,
     sid: &CallSid,
     which: usize,
-    mut form: Vec<(&'static str, String)>,
+    (about, status): (&CallSid, &str),
+    more: Fields,
     key: &str,
 ) -> Option<Request<Bytes>> {
     let mut ledger = lock(&functions.world.ledger);
     let call = ledger.call(sid)?;
     call.sent.insert(key.to_owned());
-    form.push(("To", call.dial.to.clone()));
+    let (sid, from, to) = (about.as_str(), OUR_NUMBER, call.dial.to.as_str());
+    let about = vendors::Call { account_sid: ACCOUNT, sid, from, to, inbound: false };
+    let mut form = about.fields(status);
+    form.extend(more);
     // The fragment is Twilio's own and is neither sent nor signed.
-    let url = call.urls[which].split('#').next()?;
+    let url = without_fragment(&call.urls[which]);
     let path = url.strip_prefix(crate::functions::APP_URL)?;
     let body = serde_urlencoded::to_string(&form).ok()?;
     Request::post(path)
