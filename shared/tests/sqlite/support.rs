@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use serde_json::json;
 use shared::call::{AgentAnswer, CallId, CallRef, CallSid, Fact, Intent, Observation, Timestamp};
-use shared::store::{Calls, Dials, Lookup, Nonce, Observations, Record, Sqlite};
+use shared::store::{Lookup, Nonce, Record, Sqlite, Store};
 
 /// A folder of this test's own, gone when the test is over.
 pub(crate) struct Folder(pub(crate) PathBuf);

@@ -78,7 +78,7 @@ fn hours(item: &Item) -> impl Iterator<Item = (i64, i64)> {
 }
 
 impl DynamoDb {
-    pub(super) async fn take_of_day(
+    pub(super) async fn add_entry(
         &self,
         name: &str,
         limit: u32,
@@ -111,7 +111,7 @@ impl DynamoDb {
     }
 
     /// 1 request, or 2 if another hour has begun since the entry came.
-    pub(super) async fn give_back_of_day(
+    pub(super) async fn remove_entry(
         &self,
         name: &str,
         entry: &Nonce,

@@ -5,8 +5,8 @@ use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
 use super::*;
-use crate::call::CallId;
-use crate::store::{KeyClaim, Keys as _, Limits as _, Window};
+use crate::call::{CallId, CallRef, Fact, Observation};
+use crate::store::{KeyClaim, Store as _, Window};
 
 /// A folder of a test's own, gone at its end.
 struct Folder(PathBuf);
@@ -73,9 +73,16 @@ async fn rows(store: &Sqlite) -> [u32; 5] {
     let count = |tx: &Transaction<'_>, table: &str| {
         tx.query_row(&format!("SELECT count(*) FROM {table}"), [], |row| row.get(0))
     };
-    let read = store.read(move |tx| {
+    let read = store.reading(move |tx| {
         let mut rows = [0; 5];
-        for (row, table) in rows.iter_mut().zip(["call", "key", "lease", "day", "day_entry"]) {
+        let tables = [
+            "row WHERE name LIKE 'call %'",
+            "row WHERE name LIKE 'key %'",
+            "lease",
+            "day",
+            "day_entry",
+        ];
+        for (row, table) in rows.iter_mut().zip(tables) {
             *row = count(tx, table)?;
         }
         Ok(rows)
@@ -87,8 +94,8 @@ async fn rows(store: &Sqlite) -> [u32; 5] {
 async fn take_all(store: &Sqlite, number: u8, now: Timestamp) {
     let call_id = CallId::new([number; 16], false);
     let (name, owner) = (number.to_string(), Nonce::new([number; 16]));
-    let hour = std::time::Duration::from_secs(3600);
-    let window = Window { limit: 1, length: hour, spacing: std::time::Duration::ZERO };
+    let hour = Duration::from_secs(3600);
+    let window = Window { limit: 1, length: hour, spacing: Duration::ZERO };
     let seen = Observation { at: now, fact: Fact::DialUnknown };
     let call = CallRef::Ours(call_id.clone());
     store.observe(&call, &seen, &owner, now).await.unwrap();
