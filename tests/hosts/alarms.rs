@@ -7,9 +7,9 @@ use std::path::Path;
 use serde_json::{Value, json};
 use yaml_rust2::{Yaml, YamlLoader};
 
-use crate::harness::lambda::{Front, Lambda, RuntimeApi};
-use crate::harness::webhook::{Fields, answered};
-use crate::harness::world::{BEARER, THEIR_NUMBER, World};
+use hosts::lambda::{Front, Lambda, RuntimeApi};
+use hosts::webhook::{Fields, answered};
+use hosts::{BEARER, THEIR_NUMBER, World};
 
 const FRONT: Front = Front::HttpApi;
 const MAKE_CALL: &str = "/api/twilio/make-call";

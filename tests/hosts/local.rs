@@ -3,10 +3,10 @@
 use std::fs;
 use std::net::TcpStream;
 
-use crate::harness::http;
-use crate::harness::shell::{start, start_with_handles};
-use crate::harness::webhook::{FORM, answered, form, sign};
-use crate::harness::world::{World, wait_until};
+use hosts::http;
+use hosts::shell::{start, start_with_handles};
+use hosts::webhook::{FORM, answered, form, sign};
+use hosts::{World, wait_until};
 
 #[test]
 fn every_function_is_plain_http_on_the_port_it_was_told() {

@@ -8,22 +8,9 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on fails")]
 
 mod alarms;
-mod harness;
 mod lambda;
 mod local;
 mod manifest;
 mod secrets;
 mod transcript;
 mod vercel;
-
-/// Where cargo built this function.
-fn built(name: &str) -> &'static str {
-    match name {
-        "make-call" => env!("CARGO_BIN_EXE_make-call"),
-        "voice" => env!("CARGO_BIN_EXE_voice"),
-        "status" => env!("CARGO_BIN_EXE_status"),
-        "recording" => env!("CARGO_BIN_EXE_recording"),
-        "get-transcript" => env!("CARGO_BIN_EXE_get-transcript"),
-        other => panic!("there is no function {other}"),
-    }
-}

@@ -6,9 +6,9 @@ use serde_json::{Value, json};
 use shared::endpoint::{Endpoint, GetTranscript, MakeCall, Recording, Status, Voice};
 use shared::settings::SECRETS;
 
-use crate::harness::lambda::{Front, Lambda, RuntimeApi, json_body};
-use crate::harness::webhook::{answered, recorded};
-use crate::harness::world::{BEARER, CALL_SID, THEIR_NUMBER, World};
+use hosts::lambda::{Front, Lambda, RuntimeApi, json_body};
+use hosts::webhook::{answered, recorded};
+use hosts::{BEARER, CALL_SID, THEIR_NUMBER, World};
 
 const FRONT: Front = Front::HttpApi;
 

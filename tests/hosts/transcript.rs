@@ -2,12 +2,12 @@
 
 use serde_json::{Value, json};
 
-use crate::harness::http;
-use crate::harness::lambda::{Emulator, Front, Lambda, RuntimeApi, json_body};
-use crate::harness::shell::start;
-use crate::harness::vercel::Function;
-use crate::harness::webhook::{FORM, answered, form, sign};
-use crate::harness::world::{BEARER, CALL_SID, World};
+use hosts::http;
+use hosts::lambda::{Emulator, Front, Lambda, RuntimeApi, json_body};
+use hosts::shell::start;
+use hosts::vercel::Function;
+use hosts::webhook::{FORM, answered, form, sign};
+use hosts::{BEARER, CALL_SID, World};
 
 const NAME: &str = "get-transcript";
 const PATH: &str = "/api/elevenlabs/get-transcript";
@@ -71,7 +71,7 @@ fn in_a_shell(world: &World, run: impl FnOnce(Ask<'_>)) {
 }
 
 fn on_vercel(world: &World, run: impl FnOnce(Ask<'_>)) {
-    let mut function = Function::start(world, NAME);
+    let function = Function::start(world, NAME);
     run(&mut |method, query, shows_token| {
         let headers: Vec<_> =
             shows_token.then_some(("authorization", BEARER)).into_iter().collect();

@@ -7,10 +7,10 @@ use std::{fs, thread};
 
 use serde_json::json;
 
-use crate::harness::http;
-use crate::harness::vercel::{APP, Function, VOICE};
-use crate::harness::webhook::{FORM, answered, form, sign};
-use crate::harness::world::{BEARER, CALL_SID, THEIR_NUMBER, World, wait_until};
+use hosts::http;
+use hosts::vercel::{APP, Function, VOICE};
+use hosts::webhook::FORM;
+use hosts::{BEARER, CALL_SID, THEIR_NUMBER, World, wait_until};
 
 #[test]
 fn a_signed_webhook_is_answered_with_the_agents_twiml() {
@@ -37,9 +37,9 @@ fn a_ping_is_answered_before_the_endpoint_is_asked() {
 #[test]
 fn a_body_of_64_kib_reaches_the_endpoint_and_one_byte_more_does_not() {
     let world = World::new();
-    let mut voice = Function::start(&world, "voice");
+    let voice = Function::start(&world, "voice");
     let headers = [("content-type", FORM), ("x-twilio-signature", "c2lnbmF0dXJl")];
-    let mut status = |length: usize| {
+    let status = |length: usize| {
         let answer = voice.ask(&format!("POST {VOICE}"), &headers, &vec![b'a'; length]);
         (answer.status(), answer.json()["reason"].clone())
     };
@@ -51,7 +51,7 @@ fn a_body_of_64_kib_reaches_the_endpoint_and_one_byte_more_does_not() {
 #[test]
 fn refusals_and_empty_answers_end_like_any_other() {
     let world = World::new();
-    let mut status = Function::start(&world, "status");
+    let status = Function::start(&world, "status");
     assert_eq!(status.ask("OPTIONS /api/twilio/status", &[], b"").status(), 204);
     assert_eq!(status.ask("DELETE /api/twilio/status", &[], b"").status(), 405);
     assert_eq!(status.ask("GET /api/twilio/status", &[], b"").status(), 401);
@@ -65,7 +65,7 @@ fn head_is_answered_like_get_without_the_body() {
         ("recording", "/api/twilio/recording"),
         ("get-transcript", "/api/elevenlabs/get-transcript"),
     ] {
-        let mut function = Function::start(&world, name);
+        let function = Function::start(&world, name);
         let get = function.ask(&format!("GET {path}"), &[("authorization", BEARER)], b"");
         let head = function.ask(&format!("HEAD {path}"), &[("authorization", BEARER)], b"");
         assert_eq!((head.status(), head.text()), (get.status(), ""), "{name}");
@@ -93,7 +93,7 @@ fn a_query_that_no_uri_can_hold_is_never_taken_for_none() {
 #[test]
 fn sigterm_ends_the_process_in_peace() {
     let world = World::new();
-    let mut voice = Function::start(&world, "voice");
+    let voice = Function::start(&world, "voice");
     voice.answered();
     voice.end();
 }
@@ -101,7 +101,7 @@ fn sigterm_ends_the_process_in_peace() {
 #[test]
 fn a_dial_in_flight_is_finished_and_on_record_when_the_host_ends_the_process() {
     let world = World::new();
-    let mut make_call = Function::start(&world, "make-call");
+    let make_call = Function::start(&world, "make-call");
     let held = world.dialling.lock().unwrap();
     let (address, body) = (make_call.address, json!({"to": THEIR_NUMBER}).to_string());
     let dial = thread::spawn(move || {
@@ -115,15 +115,14 @@ fn a_dial_in_flight_is_finished_and_on_record_when_the_host_ends_the_process() {
         http::ask(address, "POST /api/twilio/make-call", &headers, body.as_bytes())
     });
     world.wait_for_a_dial();
-    make_call.process.terminate();
+    make_call.terminate();
     wait_until("no new request is taken", || !answers(address));
     drop(held);
     let answer = dial.join().unwrap().unwrap();
     assert_eq!((answer.status(), &answer.json()["callSid"]), (200, &json!(CALL_SID)));
-    assert_eq!(make_call.message().unwrap()["type"], "end");
-    assert_eq!(make_call.message(), None);
-    assert!(make_call.process.wait().success());
-    let mut status = Function::start(&world, "status");
+    make_call.assert_over(1);
+    make_call.assert_ends();
+    let status = Function::start(&world, "status");
     let by_sid = format!("GET /api/twilio/status?callSid={CALL_SID}");
     let call = status.ask(&by_sid, &[("authorization", BEARER)], b"").json();
     assert_eq!(call["status"], "queued", "{call}");
@@ -132,7 +131,7 @@ fn a_dial_in_flight_is_finished_and_on_record_when_the_host_ends_the_process() {
 #[test]
 fn a_caller_that_hangs_up_ends_no_dial_and_the_host_is_told_when_it_is_over() {
     let world = World::new();
-    let mut make_call = Function::start(&world, "make-call");
+    let make_call = Function::start(&world, "make-call");
     let held = world.dialling.lock().unwrap();
     let body = json!({"to": THEIR_NUMBER}).to_string();
     let request = format!(
@@ -147,10 +146,10 @@ fn a_caller_that_hangs_up_ends_no_dial_and_the_host_is_told_when_it_is_over() {
     drop(caller);
     // Answered after the connection was seen to be closed.
     assert_eq!(ping(make_call.address), 200);
-    make_call.process.terminate();
+    make_call.terminate();
     drop(held);
-    assert_eq!(make_call.message().unwrap()["type"], "end");
-    assert_eq!(make_call.message(), None);
+    make_call.assert_over(1);
+    make_call.assert_ends();
     assert!(fs::read_to_string(world.log()).unwrap().contains("dialled"));
 }
 
@@ -181,7 +180,7 @@ fn ping(address: SocketAddr) -> u16 {
 fn the_bridges_own_headers_are_not_logged() {
     let world = World::new();
     // As loud as it gets: every library below us is asked for everything.
-    let mut voice = Function::start_with(&world, "voice", &[("RUST_LOG", "trace")]);
+    let voice = Function::start_with(&world, "voice", &[("RUST_LOG", "trace")]);
     voice.answered();
     voice.ask(&format!("POST {VOICE}"), &[("content-type", FORM)], b"");
     voice.end();
@@ -204,16 +203,13 @@ fn a_forged_host_changes_nothing() {
         ("x-forwarded-proto", "http"),
     ];
     let world = World::new();
-    let mut voice = Function::start(&world, "voice");
+    let voice = Function::start(&world, "voice");
     let expected = voice.answered();
-    let signature = sign(&format!("{APP}{VOICE}"), &answered());
     for forged in FORGED {
-        let headers = [("content-type", FORM), ("x-twilio-signature", &signature), forged];
-        let target = format!("POST {VOICE}");
-        let answer = voice.ask(&target, &headers, form(&answered()).as_bytes());
+        let answer = voice.signed(VOICE, &[forged]);
         assert_eq!((answer.status(), &answer.body), (200, &expected.body), "{forged:?}");
     }
-    let mut make_call = Function::start(&world, "make-call");
+    let make_call = Function::start(&world, "make-call");
     let body = json!({"to": THEIR_NUMBER}).to_string();
     for forged in FORGED {
         let headers = [("content-type", "application/json"), ("authorization", BEARER), forged];
@@ -226,20 +222,17 @@ fn a_forged_host_changes_nothing() {
 #[test]
 fn a_rewrite_that_shows_another_path_does_not_matter() {
     let world = World::new();
-    let mut voice = Function::start(&world, "voice");
-    let signature = sign(&format!("{APP}{VOICE}"), &answered());
-    let headers = [("content-type", FORM), ("x-twilio-signature", signature.as_str())];
+    let voice = Function::start(&world, "voice");
     let query = VOICE.split_once('?').unwrap().1;
-    let target = format!("POST /phone?{query}");
-    let answer = voice.ask(&target, &headers, form(&answered()).as_bytes());
+    let answer = voice.signed(&format!("/phone?{query}"), &[]);
     assert!(answer.text().contains("conv_1"), "{}", answer.text());
 }
 
 #[test]
 fn two_functions_meet_in_the_store() {
     let world = World::new();
-    let mut make_call = Function::start(&world, "make-call");
-    let mut status = Function::start(&world, "status");
+    let make_call = Function::start(&world, "make-call");
+    let status = Function::start(&world, "status");
     let headers = [("content-type", "application/json"), ("authorization", BEARER)];
     let body = json!({"to": THEIR_NUMBER}).to_string();
     let dialled = make_call.ask("POST /api/twilio/make-call", &headers, body.as_bytes()).json();

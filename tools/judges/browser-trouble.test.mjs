@@ -56,7 +56,7 @@ judged('with a token a recording over 4 MiB plays to its end, too', async () => 
   assert.equal(duration, 300);
 });
 
-judged('where pages need the token nobody dials without it, and the page says why', {}, async () => {
+judged('a page that needs the token does not dial without it, and says why', {}, async () => {
   const server = await start({ env: { MAKE_CALL_TOKEN: TOKEN, ALLOW_ANONYMOUS_DIALLING: 'false' } });
   const { page } = await openPage(browser, server.base);
   await type(server, page, '+12125550173');

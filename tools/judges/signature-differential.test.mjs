@@ -56,12 +56,12 @@ function judgedByNode({ url, body, is_form, signature, tokens }) {
 }
 
 /**
- * What Twilio signs of a URL: fragment and user info are dropped before (contracts/twilio.md 2.1), which
- * the SDKs leave to whoever writes the URL down. So they are asked about these.
+ * What Twilio signs of a URL: it drops fragment and user info, which the SDKs leave to their caller. So the
+ * SDKs are asked about these.
  */
 const signedUrls = ({ url }) => [...new Set([withoutFragment(url), withoutUser(withoutFragment(url))])];
 
-/** We never change a URL's case (contracts/twilio.md 2.3); both SDKs write the scheme small. */
+/** We never change a URL's case; both SDKs write the scheme small. */
 const isDocumented = ({ url, ours }) => !ours && /^HTTPS/.test(url);
 
 /** What must be among the accepted, or the requests were not odd enough. */

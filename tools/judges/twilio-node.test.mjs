@@ -180,8 +180,8 @@ test("Twilio's Node SDK reads every refusal as a RestException with Twilio's cod
   }
   const stranger = twilioClient(server, { token: 'wrong' });
   await assert.rejects(stranger.calls.create(good), isRefusal(401, 20003));
-  const nobody = client.calls(`CA${'0'.repeat(32)}`);
-  await assert.rejects(nobody.fetch(), isRefusal(404, 20404));
+  const unknown = client.calls(`CA${'0'.repeat(32)}`);
+  await assert.rejects(unknown.fetch(), isRefusal(404, 20404));
   assert.deepEqual(await client.calls.list({ to: good.to }), [], 'nothing was dialled');
 });
 

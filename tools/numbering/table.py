@@ -4,8 +4,8 @@ from functools import cache
 
 DIGITS = "0123456789"
 # A prefix is taken whole where at least so many of its ten continuations are known and all say the
-# same: `900[2-9]` becomes 900. With fewer it is split, because what is unknown today may be assigned
-# to somebody else tomorrow.
+# same: `900[2-9]` becomes 900. With fewer it is split, because a range that is unknown today may be
+# assigned to another use tomorrow.
 WHOLE = 8
 
 

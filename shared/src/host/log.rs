@@ -37,7 +37,7 @@ where
 
 fn is_ours(target: &str) -> bool {
     let root = target.split("::").next().unwrap_or_default();
-    matches!(root, "shared" | "local" | "simulators" | "close_loop")
+    matches!(root, "shared" | "dev" | "fakes" | "close_loop")
 }
 
 /// Replaces the default panic message, which could hold what a caller sent, by one log line with

@@ -4,9 +4,9 @@ use std::fs;
 
 use serde_json::{Value, json};
 
-use crate::harness::lambda::{Front, Lambda, RuntimeApi, encoded, forge, header, json_body};
-use crate::harness::webhook::{answered, form, sign};
-use crate::harness::world::{BEARER, THEIR_NUMBER, World};
+use hosts::lambda::{Front, Lambda, RuntimeApi, encoded, forge, header, json_body};
+use hosts::webhook::{answered, form, sign};
+use hosts::{BEARER, THEIR_NUMBER, World};
 
 use super::scenario::{CALL_ID, RECORDING, STATUS, VOICE, assert_connected, start};
 

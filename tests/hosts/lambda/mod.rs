@@ -7,7 +7,7 @@ mod scenario;
 mod product {
     use super::scenario;
 
-    crate::harness::lambda::scenarios! { scenario:
+    hosts::on_each_lambda! { scenario:
         webhooks_through_http_api_and_function_url_are_answered_with_twiml
         a_wrong_signature_is_refused_and_nobody_is_asked
         a_call_is_read_as_json
@@ -21,7 +21,7 @@ mod product {
 mod front_ends {
     use super::fronts;
 
-    crate::harness::lambda::scenarios! { fronts:
+    hosts::on_each_lambda! { fronts:
         every_recorded_event_is_answered_with_the_agents_twiml
         repeated_and_encoded_query_keys_verify
         a_query_whose_spelling_is_lost_is_refused

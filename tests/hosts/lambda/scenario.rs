@@ -4,9 +4,9 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
-use crate::harness::lambda::{Front, Lambda, header, json_body as body};
-use crate::harness::webhook::{answered, recorded};
-use crate::harness::world::{BEARER, CALL_SID, World, audio};
+use hosts::lambda::{Front, Lambda, header, json_body as body};
+use hosts::webhook::{answered, recorded};
+use hosts::{BEARER, CALL_SID, World, audio};
 
 pub(super) const VOICE: &str = "/api/twilio/voice";
 pub(super) const STATUS: &str = "/api/twilio/status";

@@ -12,10 +12,10 @@ use shared::twilio::RANGE_LIMIT;
 
 use crate::blank::Blank;
 use crate::input::lines;
-use crate::sign::sign;
 use crate::text::assert_twiml;
 use crate::wire::{Told, told};
 use crate::world::{APP_URL, AUTH_TOKEN, CALL_TOKEN, COMPLETE, app, ask, client, settings};
+use vendors::sign;
 
 /// Who is asked what, a status, a header, and a body.
 pub(crate) fn answer(data: &[u8]) {

@@ -32,7 +32,6 @@ mod input;
 mod page;
 mod record;
 mod settings;
-mod sign;
 mod store;
 mod text;
 mod vendor;

@@ -2,14 +2,15 @@
 
 use bytes::Bytes;
 use http::{HeaderValue, Request, Response, StatusCode, Uri};
+use sha2::{Digest as _, Sha256};
 use shared::call::{CallId, CallRef, Observation, Timestamp};
 use shared::endpoint::{Recording, Status, Voice};
 use shared::store::Record;
 use shared::twilio::{Form, Tried, Verifier, VoiceRequest, recording_callback, status_callback};
+use vendors::sign;
 
 use crate::input::{lines, or};
 use crate::record::assert_kept;
-use crate::sign::{body_hash, sign};
 use crate::text::assert_twiml;
 use crate::world::{ACCOUNT_SID, APP_URL, AUTH_TOKEN, SECOND_TOKEN, WITHOUT_AGENT, ask};
 
@@ -31,6 +32,11 @@ pub(crate) fn form(data: &[u8]) {
             assert!(voice.call.call_sid().is_some());
         }
     }
+}
+
+/// `bodySHA256`.
+fn body_hash(body: &[u8]) -> String {
+    Sha256::digest(body).iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 fn assert_observed(call: &CallRef, seen: &Observation) {

@@ -1,30 +1,21 @@
-//! One scenario, played against what each host's own builder built, under its own runtime.
+//! What a host is to one of our functions: Lambda's and Vercel's protocols, a shell, and the services
+//! that the function calls.
 //!
-//! [`scenario::play`] dials, listens and forges; a [`Deployment`] is what it plays against: the
-//! server of `cargo dev`, the bootstraps of `cargo lambda build` under AWS's emulator, the functions
-//! of `vercel build` under Vercel's launcher protocol, and `vercel dev`. [`visit()`] is what the page of an
-//! existing site does that rewrites to one of them ([`Beside`]). The simulated Twilio and
-//! ElevenLabs live in this process, outside every function. `.ci/hosts` builds and runs all of it.
-//!
-//! Panics are the point here: this crate is linked into tests only.
+//! The tests of the shipped functions (`tests/hosts`), of the functions that panic (`tools/panics`) and
+//! of what the hosts' own builders made (`tests/hosts` of this crate) share it. It depends on nothing
+//! of the product, so that no feature of a tool's reaches the functions under test.
+#![cfg(unix)]
 #![allow(clippy::expect_used, clippy::unwrap_used, reason = "linked into tests only")]
 
-mod beside;
-mod caller;
-mod deployment;
-mod essence;
-mod lambda;
-mod laptop;
-mod names;
-mod parts;
+mod folder;
+pub mod http;
+pub mod lambda;
 mod process;
-pub mod scenario;
-mod vercel;
-mod visit;
-pub mod wire;
+pub mod shell;
+pub mod vercel;
+pub mod webhook;
+mod world;
 
-pub use beside::Beside;
-pub use deployment::{Deployment, Site};
-pub use parts::part;
-pub use vercel::{files_below, vercel_functions};
-pub use visit::{every_webhook_was_believed, visit};
+pub use folder::Folder;
+pub use process::{Process, free_port, wait_until};
+pub use world::{BEARER, CALL_SID, THEIR_NUMBER, World, audio};

@@ -1,5 +1,5 @@
-// Requests that somebody may have signed: URLs, bodies and signatures as odd as they come. Left out is
-// what no setting of ours can hold (port 99999), and U+E000 to U+FFFF beside anything beyond: there the
+// Signed requests: URLs, bodies and signatures as odd as they come. Left out are what no setting can
+// hold (port 99999), and U+E000 to U+FFFF beside anything beyond: there the
 // SDKs have orders of their own, UTF-16 units in Node and code points in Python.
 import { createHash, createHmac } from 'node:crypto';
 

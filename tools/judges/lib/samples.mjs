@@ -1,6 +1,6 @@
 import { ACCOUNT_SID } from './simulated.mjs';
 
-// What Twilio's webhooks look like (contracts/twilio.md 3 to 7). Numbers and SIDs are invented; empty
+// What Twilio's webhooks look like (Twilio's docs, TwiML voice and status callbacks). Numbers and SIDs are invented; empty
 // fields, accents, spaces and signs that a form must encode are as Twilio sends them.
 export const CALL_NUMBERS = ['+15017122661', '+15558675310'];
 const [FROM, TO] = CALL_NUMBERS;
@@ -94,7 +94,7 @@ export const SAMPLES = {
     (sid) => recording(sid, 'completed', { RecordingDuration: '41', ErrorCode: '0' }),
   ],
   'an absent recording': ['recording', (sid) => recording(sid, 'absent', { ErrorCode: '16101' })],
-  'fields nobody knows, in every script': [
+  'unknown fields, in every script': [
     'status',
     (sid) => ({
       ...progress(sid, 'ringing', '1'),

@@ -7,7 +7,7 @@ import { fileURLToPath } from 'node:url';
 
 const BINARY =
   process.env.JUDGES_SERVER ??
-  fileURLToPath(new URL('../../../target/debug/local', import.meta.url));
+  fileURLToPath(new URL('../../../target/debug/dev', import.meta.url));
 
 /** Whatever a test forgets to stop must not outlive it. */
 const alive = new Set();
@@ -23,8 +23,8 @@ export function child(command, args, options) {
 }
 
 /**
- * `cargo dev` on a free port, with a store and an environment of its own: credentials in the shell of
- * whoever runs the judges would make it ring real phones.
+ * `cargo dev` on a free port, with a store and an environment of its own: credentials in the shell that
+ * runs the judges would make it ring real phones.
  */
 export async function startServer({ pace = 'instant', store, env = {} } = {}) {
   const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'judges-'));
@@ -45,7 +45,7 @@ export async function startServer({ pace = 'instant', store, env = {} } = {}) {
   server.stderr.setEncoding('utf8').on('data', (text) => (log += text));
   const gone = once(server, 'close');
   const base = await new Promise((resolve, reject) => {
-    server.once('error', () => reject(new Error(`cannot run ${BINARY}: cargo build -p local`)));
+    server.once('error', () => reject(new Error(`cannot run ${BINARY}: cargo build -p dev`)));
     gone.then(([code]) => reject(new Error(`the server ended with ${code}: ${log}`)), reject);
     server.stdout.setEncoding('utf8').on('data', (text) => {
       output += text;

@@ -1,4 +1,4 @@
-// The fixed credentials of `cargo dev` (tools/local/src/mode.rs). They open nothing but a simulator.
+// The fixed credentials of `cargo dev` (tools/dev/src/mode.rs). They open nothing but a simulator.
 export const ACCOUNT_SID = 'AC00000000000000000000000000000001';
 export const AUTH_TOKEN = 'simulated-auth-token';
 export const PHONE_NUMBER = '+12125550100';

@@ -7,7 +7,8 @@ use std::process::Command;
 use serde_json::{Value, json};
 
 use crate::Missing;
-use crate::server::{Folder, Server, connect, free_port};
+use crate::server::{Server, connect};
+use hosts::{Folder, free_port};
 
 /// A server that speaks DynamoDB's JSON.
 #[derive(Debug)]
@@ -30,7 +31,8 @@ pub(crate) enum Kind {
 
 impl DynamoServer {
     pub(crate) fn start(kind: Kind) -> Result<Self, Missing> {
-        let mut server = Self { server: None, port: free_port(), kind, folder: Folder::new() };
+        let mut server =
+            Self { server: None, port: free_port().port(), kind, folder: Folder::new() };
         server.restart()?;
         Ok(server)
     }
@@ -97,7 +99,8 @@ pub(crate) fn create_table(port: u16, name: &str) {
 }
 
 /// One request by hand: the SDK is the adapter's business, and these servers check no signature.
-pub(crate) fn ask(port: u16, operation: &str, body: &Value) -> Option<(u16, String)> {
+#[must_use]
+pub fn ask(port: u16, operation: &str, body: &Value) -> Option<(u16, String)> {
     let body = body.to_string();
     let mut stream = connect(port)?;
     let head = format!(

@@ -10,7 +10,7 @@
 mod backend;
 mod backend_open;
 pub mod calls;
-mod dynamodb;
+pub mod dynamodb;
 mod interposed;
 pub mod kv_rest;
 pub mod losses;
@@ -25,7 +25,8 @@ mod tls;
 pub mod workload;
 
 pub use backend::{Backend, Opened, Place, Running, Space, TOKEN, open_at};
+pub use hosts::Folder;
 pub use interposed::{Interpose, Interposed};
 pub use part::{Missing, skip};
 pub use redis_server::RedisServer;
-pub use server::{Folder, Server, free_port};
+pub use server::Server;

@@ -5,8 +5,9 @@ use std::path::PathBuf;
 use std::process::Command;
 
 use crate::Missing;
-use crate::server::{Folder, Server, connect, free_port};
+use crate::server::{Server, connect};
 use crate::tls::{Certificates, certificates};
+use hosts::{Folder, free_port};
 
 /// Databases of one server: each test has one of its own.
 const DATABASES: u32 = 4096;
@@ -45,7 +46,7 @@ impl RedisServer {
         folder: Folder,
         arguments: &[&str],
     ) -> Result<Self, Missing> {
-        let (port, tls_port) = (free_port(), free_port());
+        let (port, tls_port) = (free_port().port(), free_port().port());
         let arguments = arguments.iter().map(ToString::to_string).collect();
         let mut redis = Self { server: None, port, tls_port, certificates, folder, arguments };
         redis.restart()?;

@@ -1,64 +1,15 @@
 //! A server as a process of its own that never outlives us.
 
-use std::net::{Ipv4Addr, TcpListener, TcpStream};
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio, id};
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::net::{Ipv4Addr, TcpStream};
+use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
+
+use hosts::Folder;
 
 use crate::Missing;
 
 /// How long a server may take until it answers.
 const READY: Duration = Duration::from_secs(20);
-
-/// A folder of our own, gone when it is dropped.
-#[derive(Debug)]
-pub struct Folder(PathBuf);
-
-impl Folder {
-    /// Makes a fresh one in the system's temporary folder.
-    #[must_use]
-    pub fn new() -> Self {
-        static COUNTER: AtomicU32 = AtomicU32::new(0);
-        let number = COUNTER.fetch_add(1, Ordering::Relaxed);
-        let path = std::env::temp_dir().join(format!("close-loop-stores-{}-{number}", id()));
-        std::fs::create_dir_all(&path).unwrap();
-        Self(path)
-    }
-
-    /// Where it is.
-    #[must_use]
-    pub fn path(&self) -> &Path {
-        &self.0
-    }
-}
-
-impl Default for Folder {
-    fn default() -> Self {
-        Self::new()
-    }
-}
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        let _ = std::fs::remove_dir_all(&self.0);
-    }
-}
-
-/// A port of 127.0.0.1 on which nobody listened a moment ago, and which nothing else is given here: it
-/// lies below those that systems give out themselves, to connections too.
-#[must_use]
-pub fn free_port() -> u16 {
-    static GIVEN: AtomicU32 = AtomicU32::new(0);
-    loop {
-        // Another test process begins elsewhere.
-        let next = id().wrapping_mul(64) + GIVEN.fetch_add(1, Ordering::Relaxed);
-        let port = 10_000 + (next % 22_000) as u16;
-        if TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok() {
-            return port;
-        }
-    }
-}
 
 /// A running process and the shell that ends it, should we be killed.
 #[derive(Debug)]

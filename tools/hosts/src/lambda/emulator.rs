@@ -1,69 +1,97 @@
-//! AWS's Runtime Interface Emulator, which needs no container.
+//! AWS's Runtime Interface Emulator, which needs no container: `AWS_LAMBDA_RIE` is the path of
+//! `aws-lambda-rie-x86_64` from the Python package aws-sam-cli.
 
-use std::net::SocketAddr;
+use std::env;
+use std::io::{self, Write as _};
+use std::net::{SocketAddr, TcpStream};
 use std::path::Path;
-use std::time::{Duration, Instant};
+use std::process::Command;
+use std::sync::Mutex;
 
-use bytes::Bytes;
-use http::{Request, header};
 use serde_json::Value;
-use stores::free_port;
-use tokio::net::TcpStream;
-use tokio::process::Command;
-use tokio::sync::Mutex;
 
-use crate::process::Process;
-use crate::wire::{self, PATIENCE};
+use crate::World;
+use crate::http;
+use crate::process::{Process, binary, free_port, wait_until};
 
-const INVOKE: &str = "/2015-03-31/functions/function/invocations";
+use super::Lambda;
+
+const INVOKE: &str = "POST /2015-03-31/functions/function/invocations";
 
 /// One function: the emulator dies of two invocations at once, as no instance of Lambda ever gets.
 #[derive(Debug)]
-pub(super) struct Emulator {
+pub struct Emulator {
     address: SocketAddr,
     one_at_a_time: Mutex<()>,
     _process: Process,
 }
 
 impl Emulator {
-    pub(super) async fn start(
-        program: &Path,
-        bootstrap: &Path,
-        settings: &[(&str, String)],
+    /// Starts this emulator for this function.
+    #[must_use]
+    pub fn with(
+        emulator: &Path,
+        function: &Path,
+        settings: &[(&'static str, String)],
         log: &Path,
     ) -> Self {
-        let loopback = || SocketAddr::from(([127, 0, 0, 1], free_port()));
-        let (address, runtime_api) = (loopback(), loopback());
-        let mut command = Command::new(program);
+        let (address, runtime_api) = (free_port(), free_port());
+        let mut environment = settings.to_vec();
+        environment.extend([
+            ("AWS_ACCESS_KEY_ID", "test".to_owned()),
+            ("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "256".to_owned()),
+            ("AWS_LAMBDA_FUNCTION_TIMEOUT", "30".to_owned()),
+            ("AWS_REGION", "us-east-1".to_owned()),
+            ("AWS_SECRET_ACCESS_KEY", "test".to_owned()),
+        ]);
+        let mut command = Command::new(emulator);
         // Without both flags it listens on every interface.
         command.args(["--runtime-interface-emulator-address", &address.to_string()]);
-        command.args(["--runtime-api-address", &runtime_api.to_string()]).arg(bootstrap);
-        let mut process = Process::start(&mut command, settings, log);
+        command.args(["--runtime-api-address", &runtime_api.to_string()]).arg(function);
+        let mut process = Process::start(&mut command, &environment, log);
         // It says nothing when it is ready, so knocking is all there is.
-        let deadline = Instant::now() + PATIENCE;
-        while TcpStream::connect(address).await.is_err() {
+        wait_until("the emulator listens", || {
             assert!(process.ended().is_none(), "the emulator has ended: {}", process.said());
-            assert!(Instant::now() < deadline, "the emulator does not listen");
-            tokio::time::sleep(Duration::from_millis(5)).await;
-        }
+            TcpStream::connect(address).is_ok()
+        });
         Self { address, one_at_a_time: Mutex::new(()), _process: process }
     }
 
-    /// What the function answers to an event, as API Gateway would get it.
-    pub(super) async fn invoke(&self, event: &Value) -> Result<Value, String> {
-        let _turn = self.one_at_a_time.lock().await;
+    /// What the function answers to an event, as its front end would get it.
+    pub fn answer(&self, event: &Value) -> Result<Value, String> {
+        let _turn = self.one_at_a_time.lock().unwrap();
+        let body = event.to_string();
         let ask = || {
-            let request = Request::post(INVOKE).header(header::HOST, self.address.to_string());
-            wire::ask(self.address, request.body(Bytes::from(event.to_string())).unwrap())
+            let answer = http::ask(self.address, INVOKE, &[("host", "x")], body.as_bytes());
+            answer.map_err(|error| error.to_string())
         };
-        let mut answer = ask().await?;
+        let mut answer = ask()?;
         if answer.status() == 502 {
             // It may start a function before it listens for one: the function ends without an event.
-            answer = ask().await?;
+            answer = ask()?;
         }
-        let text = String::from_utf8_lossy(answer.body()).into_owned();
+        let text = String::from_utf8_lossy(&answer.body).into_owned();
         // Its status is 200 even for a panic and a timeout: the body tells.
         let told: Value = serde_json::from_str(&text).map_err(|_| text.clone())?;
         if told.get("statusCode").is_some() { Ok(told) } else { Err(text) }
+    }
+}
+
+impl Lambda for Emulator {
+    fn start(world: &World, name: &str, settings: &[(&'static str, String)]) -> Option<Self> {
+        let Some(emulator) = env::var_os("AWS_LAMBDA_RIE") else {
+            let ci = env::var_os("CI").is_some();
+            assert!(!ci, "AWS_LAMBDA_RIE is not set: in CI nothing is skipped");
+            // Not eprintln!: the test harness would swallow it.
+            let skipped =
+                format!("SKIPPED: AWS_LAMBDA_RIE is not set, so {name} did not run there\n");
+            io::stderr().write_all(skipped.as_bytes()).unwrap();
+            return None;
+        };
+        Some(Self::with(Path::new(&emulator), &binary(name), settings, &world.log()))
+    }
+
+    fn invoke(&mut self, event: &Value) -> Value {
+        self.answer(event).unwrap()
     }
 }

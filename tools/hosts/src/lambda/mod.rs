@@ -1,65 +1,57 @@
-//! The bootstraps of `cargo lambda build` under AWS's own emulator, behind an API Gateway of ours,
-//! over a DynamoDB-compatible server.
+//! AWS Lambda: the same events through a runtime API of ours and, where it is at hand, through
+//! AWS's own emulator.
 
 mod emulator;
-mod gateway;
+mod event;
+mod runtime_api;
 
-use std::collections::BTreeMap;
-use std::path::Path;
-use std::sync::Arc;
+use serde_json::Value;
 
-use stores::{Backend, Place};
+use crate::World;
 
-use crate::deployment::{Deployment, World, front};
-use crate::parts::part;
-use crate::vercel::Functions;
-use crate::wire::Server;
+pub use emulator::Emulator;
+pub use event::{Front, encoded, forge};
+pub use runtime_api::RuntimeApi;
 
-use emulator::Emulator;
+/// Something that plays Lambda for one function, one invocation after another.
+pub trait Lambda: Sized {
+    /// Starts the function with these settings; `None` if this Lambda is not at hand.
+    fn start(world: &World, name: &str, settings: &[(&'static str, String)]) -> Option<Self>;
 
-/// By the path of each.
-const FUNCTIONS: [&str; 5] = [
-    "/api/elevenlabs/get-transcript",
-    "/api/twilio/make-call",
-    "/api/twilio/recording",
-    "/api/twilio/status",
-    "/api/twilio/voice",
-];
+    /// What the function answers to an event, as its front end would get it. An error that the runtime
+    /// reports in the function's place fails the test.
+    fn invoke(&mut self, event: &Value) -> Value;
+}
 
-impl Deployment {
-    /// `None` if a part is missing: `HOSTS_BOOTSTRAPS`, the folder with a `<name>/bootstrap` for each
-    /// function; `AWS_LAMBDA_RIE`, the emulator; or the DynamoDB-compatible server.
-    pub async fn lambda() -> Option<Self> {
-        let bootstraps = part("HOSTS_BOOTSTRAPS")?;
-        let emulator = part("AWS_LAMBDA_RIE")?;
-        let store = Backend::DynamoDbDynoxide.start_or_skip()?;
-        let (listener, address) = front().await;
-        let (site, world) = World::start("lambda", address, store).await;
-        let space = world.store.space();
-        let Place::DynamoDb { port, table } = space.place() else { unreachable!("asked for it") };
-        let mut settings = site.settings();
-        settings.extend([
-            ("AWS_ACCESS_KEY_ID", "test".to_owned()),
-            ("AWS_ENDPOINT_URL_DYNAMODB", format!("http://127.0.0.1:{port}")),
-            ("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "256".to_owned()),
-            ("AWS_LAMBDA_FUNCTION_TIMEOUT", "30".to_owned()),
-            ("AWS_REGION", "us-east-1".to_owned()),
-            ("AWS_SECRET_ACCESS_KEY", "test".to_owned()),
-            ("STORE_URL", format!("dynamodb:{table}")),
-        ]);
-        let mut emulators = BTreeMap::new();
-        for path in FUNCTIONS {
-            let (_, name) = path.rsplit_once('/').unwrap();
-            let bootstrap = bootstraps.join(name).join("bootstrap");
-            let log = world.folder.path().join(name);
-            let emulator = Emulator::start(&emulator, &bootstrap, &settings, Path::new(&log)).await;
-            emulators.insert(path, emulator);
+/// A header of an answer, in whichever form the front end wants it.
+#[must_use]
+pub fn header<'a>(answer: &'a Value, name: &str) -> Option<&'a str> {
+    answer["headers"][name].as_str().or_else(|| answer["multiValueHeaders"][name][0].as_str())
+}
+
+/// The JSON that a caller would get.
+#[must_use]
+pub fn json_body(answer: &Value) -> Value {
+    assert_eq!(answer["isBase64Encoded"], false, "{answer}");
+    serde_json::from_str(answer["body"].as_str().unwrap()).unwrap()
+}
+
+/// Each scenario, generic over [`Lambda`], as a test on each Lambda.
+#[macro_export]
+macro_rules! on_each_lambda {
+    ($module:ident: $($name:ident)*) => {
+        mod by_the_runtime_api {
+            $(#[test]
+            fn $name() {
+                super::$module::$name::<$crate::lambda::RuntimeApi>();
+            })*
         }
-        let emulators = Arc::new(emulators);
-        let server = Server::start(listener, move |request| {
-            let emulators = Arc::clone(&emulators);
-            async move { gateway::answer(&emulators, request).await }
-        });
-        Some(Self { site, functions: Functions::default(), _running: Box::new((server, world)) })
-    }
+
+        mod by_aws_own_emulator {
+            $(#[test]
+            fn $name() {
+                super::$module::$name::<$crate::lambda::Emulator>();
+            })*
+        }
+    };
 }

@@ -2,7 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
-use hosts::{Beside, every_webhook_was_believed, visit};
+use crate::beside::Beside;
+use crate::visit::{every_webhook_was_believed, visit};
 use stores::{Missing, skip};
 use tokio::process::Command;
 
@@ -58,5 +59,5 @@ async fn an_existing_sites_page_works_through_its_rewrites_to_deployed_functions
     let Some(beside) = Beside::vercel(&page()).await else { return };
     visit(&beside).await;
     browse(&beside).await;
-    beside.deployment.stop().await;
+    beside.deployment.stop();
 }

@@ -1,6 +1,7 @@
 //! One scenario, every host, identical results.
 
-use hosts::{Deployment, scenario};
+use crate::deployment::Deployment;
+use crate::scenario;
 use serde_json::Value;
 
 async fn on_a_laptop() -> Value {
@@ -12,7 +13,7 @@ async fn assert_same(host: Option<Deployment>) {
     let Some(deployment) = host else { return };
     let name = deployment.site.name;
     let result = scenario::play(&deployment.site).await;
-    deployment.stop().await;
+    deployment.stop();
     let expected = on_a_laptop().await;
     let steps = expected.as_object().unwrap();
     for (step, expected) in steps {

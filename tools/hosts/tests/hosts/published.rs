@@ -4,8 +4,10 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
+use crate::deployment::{Deployment, Site, part};
+use crate::vercel::{files_below, vercel_functions};
+use crate::wire;
 use bytes::Bytes;
-use hosts::{Deployment, Site, files_below, part, vercel_functions, wire};
 use http::{Request, Response};
 
 /// Files and folders that a careless build publishes.
@@ -22,7 +24,7 @@ const PRIVATE: [&str; 14] = [
     "/shared/",
     "/shared/src/lib.rs",
     "/template.yaml",
-    "/tools/local/src/main.rs",
+    "/tools/dev/src/main.rs",
     "/vercel.json",
 ];
 
@@ -74,7 +76,7 @@ fn sam_packs_exactly_what_cargo_lambda_built() {
         files.filter(is_bootstrap).map(|(_, content)| content).collect()
     };
     let built = bootstraps(&built);
-    // Not `assert_eq`: nobody wants to read them.
+    // Not `assert_eq`: a failure would print megabytes.
     assert!(built == bootstraps(&packed));
     assert_eq!(built.len(), files_below(&repository().join("api")).len());
 }

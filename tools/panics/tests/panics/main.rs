@@ -10,19 +10,6 @@
 mod on_lambda;
 mod on_vercel;
 
-#[path = "../../../../tests/hosts/harness/mod.rs"]
-#[allow(dead_code, unused_imports, reason = "the functions' own tests use the rest")]
-mod harness;
-
-/// Where cargo built this function.
-fn built(name: &str) -> &'static str {
-    match name {
-        "panicking-make-call" => env!("CARGO_BIN_EXE_panicking-make-call"),
-        "panicking-voice" => env!("CARGO_BIN_EXE_panicking-voice"),
-        other => panic!("there is no function {other}"),
-    }
-}
-
 /// What the log of a process that was made to panic must hold, and what not.
 fn assert_logged(log: &std::path::Path, panics: usize) {
     let log = std::fs::read_to_string(log).unwrap();

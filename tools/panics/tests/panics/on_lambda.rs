@@ -3,15 +3,15 @@
 use panics::{CLIENT, TRIPWIRE};
 use serde_json::{Value, json};
 
-use crate::harness::lambda::{Front, Lambda, RuntimeApi, forge, header, json_body};
-use crate::harness::webhook::answered;
-use crate::harness::world::{BEARER, THEIR_NUMBER, World};
+use hosts::lambda::{Front, Lambda, RuntimeApi, forge, header, json_body};
+use hosts::webhook::answered;
+use hosts::{BEARER, THEIR_NUMBER, World};
 
 const VOICE: &str = "/api/twilio/voice";
 const MAKE_CALL: &str = "/api/twilio/make-call";
 const CALL_ID: &str = "callId=00112233445566778899aabbccddeeff";
 
-crate::harness::lambda::scenarios! { scenario:
+hosts::on_each_lambda! { scenario:
     voice_says_an_apology_and_answers_the_next_call
     make_call_says_500_in_json_and_dials_the_next_time
     the_clients_address_is_the_front_ends_word

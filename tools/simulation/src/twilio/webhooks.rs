@@ -3,15 +3,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
-use hmac::{Hmac, Mac};
 use http::Request;
-use sha1::Sha1;
 use shared::call::CallSid;
 use shared::endpoint::{Status, Voice};
 use tokio::time::sleep;
+use vendors::sign;
 
 use crate::functions::{ACCOUNT, AUTH_TOKEN, Functions, OUR_NUMBER};
 use crate::ledger::Invocation;
@@ -173,20 +170,13 @@ fn signed(
     let call = ledger.call(sid)?;
     call.sent.insert(key.to_owned());
     form.push(("To", call.dial.to.clone()));
-    form.sort();
     // The fragment is Twilio's own and is neither sent nor signed.
     let url = call.urls[which].split('#').next()?;
     let path = url.strip_prefix(crate::functions::APP_URL)?;
-    let mut mac = Hmac::<Sha1>::new_from_slice(AUTH_TOKEN.as_bytes()).ok()?;
-    mac.update(url.as_bytes());
-    for (name, value) in &form {
-        mac.update(name.as_bytes());
-        mac.update(value.as_bytes());
-    }
     let body = serde_urlencoded::to_string(&form).ok()?;
     Request::post(path)
         .header("content-type", "application/x-www-form-urlencoded")
-        .header("x-twilio-signature", STANDARD.encode(mac.finalize().into_bytes()))
+        .header("x-twilio-signature", sign(AUTH_TOKEN, url, &form))
         .body(Bytes::from(body))
         .ok()
 }
