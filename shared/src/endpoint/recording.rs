@@ -11,7 +11,7 @@ use crate::call::{
     Call, CallRef, CallSid, CallStatus, Fact, Observation, Progress, RecordingEvent, RecordingSid,
     RecordingStatus, Timestamp,
 };
-use crate::store::{BUDGET, Lookup, Nonce, Record, Taken, Window, timely};
+use crate::store::{BUDGET, Lookup, Nonce, Record, Taken, timely};
 use crate::twilio::{
     Account, AudioFormat, ByteRange, FETCH_TIMEOUT, FetchError, Media, RANGE_LIMIT,
     fetch_recording, list_recordings, recording_callback,
@@ -151,7 +151,7 @@ const LONGEST_PROCESSING: Duration = Duration::from_secs(10 * 60);
 const SETTLE_BUDGET: Duration = Duration::from_secs(4);
 
 /// One look at Twilio at a time. What it said is on record and needs no second one.
-const LOOKS: Window = Window { limit: 1, length: Duration::from_secs(60), spacing: Duration::ZERO };
+const LOOKS: Duration = Duration::from_secs(60);
 
 /// What is known of a call's audio.
 #[derive(Debug, PartialEq, Eq)]
@@ -226,7 +226,7 @@ async fn settled(
         return record;
     }
     let (name, nonce) = (format!("recordings {call_sid}"), Nonce::new(app.random.bits128()));
-    if !matches!(timely(app.store.take_window(&name, LOOKS, &nonce, now)).await, Ok(Taken::Yes)) {
+    if !matches!(timely(app.store.take_turn(&name, LOOKS, &nonce, now)).await, Ok(Taken::Yes)) {
         return record;
     }
     let listed = match list_recordings(&app.http, account, &call_sid).await {

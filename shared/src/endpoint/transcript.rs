@@ -21,7 +21,7 @@ use crate::elevenlabs::{
     AgentError, Conversation, ConversationStatus, Speaker, fetch_conversation,
 };
 use crate::settings::ElevenLabs;
-use crate::store::{BUDGET, Nonce, Taken, Window, timely};
+use crate::store::{BUDGET, Nonce, Taken, timely};
 
 use super::access::{Scope, allow_origin, authorize, preflight};
 use super::answer::json;
@@ -39,7 +39,6 @@ const METHODS: &str = "GET, HEAD, OPTIONS";
 
 /// The least time between two questions about one call.
 const SPACING: Duration = Duration::from_secs(2);
-const QUESTIONS: Window = Window { limit: 1, length: SPACING, spacing: Duration::ZERO };
 
 /// How long ElevenLabs may take.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(4);
@@ -177,7 +176,7 @@ impl Following<'_> {
     async fn may_ask(&self, now: Timestamp) -> Result<(), Timestamp> {
         let name = format!("transcript {}", self.call_sid);
         let nonce = Nonce::new(self.app.random.bits128());
-        match timely(self.app.store.take_window(&name, QUESTIONS, &nonce, now)).await {
+        match timely(self.app.store.take_turn(&name, SPACING, &nonce, now)).await {
             Ok(Taken::Yes) => Ok(()),
             Ok(Taken::No { free_at } | Taken::TooSoon { free_at }) => Err(free_at),
             Err(error) => {

@@ -67,7 +67,8 @@ pub struct Lease {
 
 impl Lease {
     /// When a lease may follow the newest one, which ends at `newest`.
-    pub(super) fn after(&self, newest: Timestamp, now: Timestamp) -> Timestamp {
+    #[must_use]
+    pub fn after(&self, newest: Timestamp, now: Timestamp) -> Timestamp {
         let length = self.until.as_millis().saturating_sub(now.as_millis());
         let taken = Timestamp::from_millis(newest.as_millis().saturating_sub(length));
         if self.spacing.is_zero() { now } else { taken.plus(self.spacing) }
@@ -75,7 +76,8 @@ impl Lease {
 
     /// What a request is told that gets no place: there are `taken` of them, the first ends at `first`,
     /// and another may follow at `after`.
-    pub(super) fn refusal(
+    #[must_use]
+    pub fn refusal(
         &self,
         taken: u32,
         first: Timestamp,

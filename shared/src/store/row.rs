@@ -50,8 +50,8 @@ pub enum Value {
 
 impl Value {
     /// The text, or the number's digits.
-    #[cfg(any(feature = "redis", feature = "sqlite"))]
-    pub(super) fn to_text(&self) -> String {
+    #[must_use]
+    pub fn to_text(&self) -> String {
         match self {
             Self::Text(text) => text.clone(),
             Self::Number(number) => number.to_string(),
@@ -139,9 +139,9 @@ impl Put {
         }
     }
 
-    /// Whether the row, if it is there, is as the write demands.
-    #[cfg(feature = "sqlite")]
-    pub(super) fn is_allowed(&self, found: Option<&Row>) -> bool {
+    /// Whether the row, if it is there, is as the write demands: for a table that has no conditions of its own.
+    #[must_use]
+    pub fn is_allowed(&self, found: Option<&Row>) -> bool {
         let holds = |(field, condition): &(&'static str, When)| {
             let known = found.and_then(|row| row.get(field));
             match condition {

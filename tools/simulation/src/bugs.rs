@@ -8,8 +8,7 @@ use std::time::Duration;
 
 use shared::call::{CallId, CallRef, CallSid, Fact, Intent, Observation, StatusEvent, Timestamp};
 use shared::store::{
-    Answers, Calls, Claim, Dials, KeyClaim, KeyRow, Keys, Limits, Lookup, Nonce, Observations,
-    Observed, Record, StoreFuture, Taken, Window,
+    Claim, KeyClaim, KeyRow, Lookup, Nonce, Observed, Record, Store, StoreFuture, Taken, Window,
 };
 use tokio::time::{Instant, sleep};
 
@@ -159,13 +158,25 @@ fn by(call: &CallRef) -> Option<Lookup> {
     }
 }
 
-impl Dials for Bugged {
+impl Store for Bugged {
     fn begin<'a>(&'a self, intent: &'a Intent, now: Timestamp) -> StoreFuture<'a, ()> {
         self.model.begin(intent, now)
     }
-}
 
-impl Observations for Bugged {
+    fn placed<'a>(
+        &'a self,
+        intent: &'a Intent,
+        call_sid: &'a CallSid,
+        seen: &'a Observation,
+        delivery: &'a Nonce,
+        now: Timestamp,
+    ) -> StoreFuture<'a, Observed> {
+        Box::pin(async move {
+            let (call_sid, call_id) = (call_sid.clone(), Some(intent.call_id.clone()));
+            self.observe(&CallRef::Named { call_sid, call_id }, seen, delivery, now).await
+        })
+    }
+
     fn observe<'a>(
         &'a self,
         call: &'a CallRef,
@@ -195,9 +206,7 @@ impl Observations for Bugged {
             Ok(Observed { before, is_new: observed.is_new })
         })
     }
-}
 
-impl Calls for Bugged {
     fn load<'a>(&'a self, by: &'a Lookup, now: Timestamp) -> StoreFuture<'a, Option<Record>> {
         self.model.load(by, now)
     }
@@ -205,9 +214,7 @@ impl Calls for Bugged {
     fn recent(&self, limit: u32, now: Timestamp) -> StoreFuture<'_, Vec<Record>> {
         self.model.recent(limit, now)
     }
-}
 
-impl Answers for Bugged {
     fn claim<'a>(
         &'a self,
         call: &'a CallRef,
@@ -236,9 +243,7 @@ impl Answers for Bugged {
     ) -> StoreFuture<'a, ()> {
         self.model.answer(call, twiml, seen, now)
     }
-}
 
-impl Keys for Bugged {
     fn claim_key<'a>(&'a self, claim: &'a KeyClaim, now: Timestamp) -> StoreFuture<'a, KeyRow> {
         if !self.has(Bug::ClaimAfterDial) {
             return self.model.claim_key(claim, now);
@@ -269,9 +274,7 @@ impl Keys for Bugged {
     fn release_key<'a>(&'a self, claim: &'a KeyClaim) -> StoreFuture<'a, ()> {
         self.model.release_key(claim)
     }
-}
 
-impl Limits for Bugged {
     fn take_window<'a>(
         &'a self,
         name: &'a str,
@@ -279,10 +282,20 @@ impl Limits for Bugged {
         entry: &'a Nonce,
         now: Timestamp,
     ) -> StoreFuture<'a, Taken> {
+        self.model.take_window(name, window, entry, now)
+    }
+
+    fn take_turn<'a>(
+        &'a self,
+        name: &'a str,
+        length: Duration,
+        entry: &'a Nonce,
+        now: Timestamp,
+    ) -> StoreFuture<'a, Taken> {
         if self.has(Bug::AskedByEach) && name.starts_with("transcript ") {
             return Box::pin(std::future::ready(Ok(Taken::Yes)));
         }
-        self.model.take_window(name, window, entry, now)
+        self.model.take_turn(name, length, entry, now)
     }
 
     fn give_window_back<'a>(

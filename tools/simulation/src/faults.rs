@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use shared::call::{Call, CallId, CallRef, CallSid, Fact, Intent, Observation, Timestamp};
 use shared::store::{
-    Answers, Calls, Claim, Dials, KeyClaim, KeyRow, Keys, Limits, Lookup, Nonce, Observations,
-    Observed, Record, Store, StoreError, StoreFuture, Taken, Window,
+    Claim, KeyClaim, KeyRow, Lookup, Nonce, Observed, Record, Store, StoreError, StoreFuture,
+    Taken, Window,
 };
 use tokio::time::sleep;
 
@@ -230,50 +230,6 @@ macro_rules! remote {
     };
 }
 
-impl Dials for Remote {
-    remote! { begin<'a>(lent intent: Intent, kept now: Timestamp) -> (); }
-
-    fn placed<'a>(
-        &'a self,
-        intent: &'a Intent,
-        call_sid: &'a CallSid,
-        seen: &'a Observation,
-        delivery: &'a Nonce,
-        now: Timestamp,
-    ) -> StoreFuture<'a, Observed> {
-        let (inner, delivery) = (Arc::clone(&self.inner), delivery.clone());
-        let given = Arc::new((intent.clone(), call_sid.clone(), seen.clone(), delivery.clone()));
-        let (call_sid, call_id) = (call_sid.clone(), Some(intent.call_id.clone()));
-        self.observing(CallRef::Named { call_sid, call_id }, seen, delivery, move || {
-            let (inner, given) = (Arc::clone(&inner), Arc::clone(&given));
-            Box::pin(async move {
-                let (intent, call_sid, seen, delivery) = &*given;
-                inner.placed(intent, call_sid, seen, delivery, now).await
-            })
-        })
-    }
-}
-
-impl Observations for Remote {
-    fn observe<'a>(
-        &'a self,
-        call: &'a CallRef,
-        seen: &'a Observation,
-        delivery: &'a Nonce,
-        now: Timestamp,
-    ) -> StoreFuture<'a, Observed> {
-        let (inner, delivery) = (Arc::clone(&self.inner), delivery.clone());
-        let given = Arc::new((call.clone(), seen.clone(), delivery.clone()));
-        self.observing(call.clone(), seen, delivery, move || {
-            let (inner, given) = (Arc::clone(&inner), Arc::clone(&given));
-            Box::pin(async move {
-                let (call, seen, delivery) = &*given;
-                inner.observe(call, seen, delivery, now).await
-            })
-        })
-    }
-}
-
 impl Remote {
     /// Sends an observation, and writes down what its writer is told.
     fn observing<'a>(
@@ -354,63 +310,6 @@ fn watch(world: &World, call: &CallRef, is_acknowledged: bool) {
     }
 }
 
-impl Calls for Remote {
-    fn load<'a>(&'a self, by: &'a Lookup, now: Timestamp) -> StoreFuture<'a, Option<Record>> {
-        let (world, by) = (Arc::clone(&self.world), by.clone());
-        self.send("load", About::Nothing, move || {
-            let is_old = world.plan.is_stale && world.strikes(400);
-            let writes = if is_old { world.throw(|dice| dice.between(1, 4)) } else { 0 };
-            if is_old {
-                world.count("fault: stale read");
-            }
-            let record = world.store.stale(&by, now, usize::try_from(writes).unwrap_or(0));
-            Box::pin(async move { Ok(record) })
-        })
-    }
-
-    fn recent(&self, limit: u32, now: Timestamp) -> StoreFuture<'_, Vec<Record>> {
-        let inner = Arc::clone(&self.inner);
-        self.send("recent", About::Nothing, move || {
-            let inner = Arc::clone(&inner);
-            Box::pin(async move { inner.recent(limit, now).await })
-        })
-    }
-}
-
-impl Answers for Remote {
-    remote! { claim<'a>(lent call: CallRef, lent nonce: Nonce, kept now: Timestamp) -> Claim; }
-
-    fn answer<'a>(
-        &'a self,
-        call: &'a CallRef,
-        twiml: &'a str,
-        seen: &'a Observation,
-        now: Timestamp,
-    ) -> StoreFuture<'a, ()> {
-        let (inner, world) = (Arc::clone(&self.inner), Arc::clone(&self.world));
-        let given = Arc::new((call.clone(), twiml.to_owned(), seen.clone()));
-        self.send("answer", About::Nothing, move || {
-            let (inner, world) = (Arc::clone(&inner), Arc::clone(&world));
-            let given = Arc::clone(&given);
-            Box::pin(async move {
-                let (call, twiml, seen) = &*given;
-                let answered = inner.answer(call, twiml, seen, now).await;
-                watch(&world, call, answered.is_ok());
-                answered
-            })
-        })
-    }
-}
-
-impl Keys for Remote {
-    remote! {
-        claim_key<'a>(lent claim: KeyClaim, kept now: Timestamp) -> KeyRow;
-        find_key<'a>(lent key: str, kept now: Timestamp) -> Option<KeyRow>;
-        doubt_key<'a>(lent claim: KeyClaim, kept now: Timestamp) -> ();
-        release_key<'a>(lent claim: KeyClaim) -> ();
-    }
-}
-
 impl Remote {
     /// Sends an operation on a place, and writes down that there may be one now.
     fn placing<'a, T: Send + 'static>(
@@ -453,7 +352,100 @@ macro_rules! placing {
     }};
 }
 
-impl Limits for Remote {
+impl Store for Remote {
+    remote! { begin<'a>(lent intent: Intent, kept now: Timestamp) -> (); }
+
+    fn placed<'a>(
+        &'a self,
+        intent: &'a Intent,
+        call_sid: &'a CallSid,
+        seen: &'a Observation,
+        delivery: &'a Nonce,
+        now: Timestamp,
+    ) -> StoreFuture<'a, Observed> {
+        let (inner, delivery) = (Arc::clone(&self.inner), delivery.clone());
+        let given = Arc::new((intent.clone(), call_sid.clone(), seen.clone(), delivery.clone()));
+        let (call_sid, call_id) = (call_sid.clone(), Some(intent.call_id.clone()));
+        self.observing(CallRef::Named { call_sid, call_id }, seen, delivery, move || {
+            let (inner, given) = (Arc::clone(&inner), Arc::clone(&given));
+            Box::pin(async move {
+                let (intent, call_sid, seen, delivery) = &*given;
+                inner.placed(intent, call_sid, seen, delivery, now).await
+            })
+        })
+    }
+
+    fn observe<'a>(
+        &'a self,
+        call: &'a CallRef,
+        seen: &'a Observation,
+        delivery: &'a Nonce,
+        now: Timestamp,
+    ) -> StoreFuture<'a, Observed> {
+        let (inner, delivery) = (Arc::clone(&self.inner), delivery.clone());
+        let given = Arc::new((call.clone(), seen.clone(), delivery.clone()));
+        self.observing(call.clone(), seen, delivery, move || {
+            let (inner, given) = (Arc::clone(&inner), Arc::clone(&given));
+            Box::pin(async move {
+                let (call, seen, delivery) = &*given;
+                inner.observe(call, seen, delivery, now).await
+            })
+        })
+    }
+
+    fn load<'a>(&'a self, by: &'a Lookup, now: Timestamp) -> StoreFuture<'a, Option<Record>> {
+        let (world, by) = (Arc::clone(&self.world), by.clone());
+        self.send("load", About::Nothing, move || {
+            let is_old = world.plan.is_stale && world.strikes(400);
+            let writes = if is_old { world.throw(|dice| dice.between(1, 4)) } else { 0 };
+            if is_old {
+                world.count("fault: stale read");
+            }
+            let record = world.store.stale(&by, now, usize::try_from(writes).unwrap_or(0));
+            Box::pin(async move { Ok(record) })
+        })
+    }
+
+    fn recent(&self, limit: u32, now: Timestamp) -> StoreFuture<'_, Vec<Record>> {
+        let inner = Arc::clone(&self.inner);
+        self.send("recent", About::Nothing, move || {
+            let inner = Arc::clone(&inner);
+            Box::pin(async move { inner.recent(limit, now).await })
+        })
+    }
+
+    remote! { claim<'a>(lent call: CallRef, lent nonce: Nonce, kept now: Timestamp) -> Claim; }
+
+    fn answer<'a>(
+        &'a self,
+        call: &'a CallRef,
+        twiml: &'a str,
+        seen: &'a Observation,
+        now: Timestamp,
+    ) -> StoreFuture<'a, ()> {
+        let (inner, world) = (Arc::clone(&self.inner), Arc::clone(&self.world));
+        let given = Arc::new((call.clone(), twiml.to_owned(), seen.clone()));
+        self.send("answer", About::Nothing, move || {
+            let (inner, world) = (Arc::clone(&inner), Arc::clone(&world));
+            let given = Arc::clone(&given);
+            Box::pin(async move {
+                let (call, twiml, seen) = &*given;
+                let answered = inner.answer(call, twiml, seen, now).await;
+                watch(&world, call, answered.is_ok());
+                answered
+            })
+        })
+    }
+
+    remote! {
+        take_turn<'a>(lent name: str, kept length: Duration, lent entry: Nonce, kept now: Timestamp)
+            -> Taken;
+        claim_key<'a>(lent claim: KeyClaim, kept now: Timestamp) -> KeyRow;
+        find_key<'a>(lent key: str, kept now: Timestamp) -> Option<KeyRow>;
+        doubt_key<'a>(lent claim: KeyClaim, kept now: Timestamp) -> ();
+        release_key<'a>(lent claim: KeyClaim) -> ();
+    }
+
     fn take_window<'a>(
         &'a self,
         name: &'a str,

@@ -10,7 +10,7 @@ use crate::call::{
     Call, CallRef, CallSid, CallStatus, Fact, Intent, Observation, StatusEvent, Timestamp,
 };
 use crate::endpoint::App;
-use crate::store::{Nonce, Record, Taken, Window, timely};
+use crate::store::{Nonce, Record, Taken, timely};
 use crate::twilio::{Account, fetch_call_end};
 
 /// Where the end is to be seen, its callback may still be on its way for so long.
@@ -27,7 +27,7 @@ const CERTAINTY: Duration = Duration::from_secs(60);
 
 /// One look at a time, whoever reads and however often: under a minute, for so long may an ended call
 /// read as if it went on. An end that was found is on record and needs no second look.
-const LOOKS: Window = Window { limit: 1, length: Duration::from_secs(45), spacing: Duration::ZERO };
+const LOOKS: Duration = Duration::from_secs(45);
 
 /// All of a look, so that the reader has an answer within the host's limit.
 pub(super) const LOOK_BUDGET: Duration = Duration::from_secs(8);
@@ -115,8 +115,8 @@ async fn look(
     }
     let remember = |until, goes_on| app.looks.remember(call_sid, Looked { until, goes_on });
     let (name, nonce) = (format!("look {call_sid}"), Nonce::new(app.random.bits128()));
-    match timely(app.store.take_window(&name, LOOKS, &nonce, now)).await {
-        Ok(Taken::Yes) => remember(now.plus(LOOKS.length), false),
+    match timely(app.store.take_turn(&name, LOOKS, &nonce, now)).await {
+        Ok(Taken::Yes) => remember(now.plus(LOOKS), false),
         Ok(Taken::No { free_at } | Taken::TooSoon { free_at }) => {
             remember(free_at, false);
             return Look::Unknown;
@@ -134,7 +134,7 @@ async fn look(
         }
         Ok(None) => {
             info!(callSid = %call_sid, "a call that may have ended is still going on at Twilio");
-            remember(now.plus(LOOKS.length), true);
+            remember(now.plus(LOOKS), true);
             Look::GoesOn
         }
         Err(why) => {

@@ -179,10 +179,7 @@ impl Table for Redis {
     }
 
     fn delete(&self, row: RowKey, field: &'static str, value: String) -> StoreFuture<'_, ()> {
-        Box::pin(async move {
-            let arguments = vec![field.to_owned(), value];
-            self.eval(scripts::DELETE, key(&row), arguments).await.map(|_| ())
-        })
+        Box::pin(async move { self.run_one(rows::delete(&row, field, &value)).await.map(|_| ()) })
     }
 
     fn read(&self, rows: Vec<RowKey>, now: Timestamp) -> StoreFuture<'_, Vec<Option<Row>>> {

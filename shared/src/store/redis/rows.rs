@@ -21,8 +21,8 @@ const BORN: &str = "born";
 /// What fields of a call's rows are called here, as in the versions before.
 const NAMES: [(&str, &str); 3] = [("call", "id"), ("claim", "v#claim"), ("twiml", "v#twiml")];
 
-/// The claim of a key as the version before this one wrote it, and reads it while both are deployed:
-/// `<owner>|<callId>|<fingerprint>`.
+/// A key's claim is one field, as in the versions before: `<owner>|<callId>|<fingerprint>`. It was made when
+/// its hash was.
 const CLAIM: &str = "claim";
 const CLAIM_PARTS: [&str; 3] = ["owner", "call_id", "fingerprint"];
 const CLAIMED_AT: &str = "claimed_at";
@@ -57,6 +57,19 @@ fn written_name(row: &RowKey, field: &str) -> String {
     renamed.map_or(field, |(_, written)| written).to_owned()
 }
 
+/// The condition that a field has a value: field, kind, value.
+fn condition(row: &RowKey, field: &str, value: &str) -> [String; 3] {
+    if matches!(row, RowKey::Key(_)) && CLAIM_PARTS.first() == Some(&field) {
+        return [CLAIM.to_owned(), "begins".to_owned(), format!("{value}|")];
+    }
+    [written_name(row, field), "is".to_owned(), value.to_owned()]
+}
+
+/// The script's call.
+pub(super) fn delete(row: &RowKey, field: &str, value: &str) -> Command {
+    Command::eval(scripts::DELETE, vec![key(row)], condition(row, field, value).into())
+}
+
 /// The script's call.
 pub(super) fn put(put: &Put, now: Timestamp) -> Command {
     let millis = |at: Timestamp| at.as_millis().to_string();
@@ -79,20 +92,22 @@ pub(super) fn put(put: &Put, now: Timestamp) -> Command {
     ];
     let name = |field: &str| written_name(&put.row, field);
     arguments.push(put.when.len().to_string());
-    for (field, condition) in &put.when {
-        let (kind, value) = match condition {
-            When::Absent => ("absent", String::new()),
-            When::Is(value) => ("is", value.to_text()),
-            When::AbsentOrIs(value) => ("either", value.to_text()),
-        };
-        arguments.extend([name(field), kind.to_owned(), value]);
+    for (field, wanted) in &put.when {
+        arguments.extend(match wanted {
+            When::Absent => [name(field), "absent".to_owned(), String::new()],
+            When::Is(value) => condition(&put.row, field, &value.to_text()),
+            When::AbsentOrIs(value) => [name(field), "either".to_owned(), value.to_text()],
+        });
     }
     arguments.push(put.once.len().to_string());
     arguments.extend(put.once.iter().flat_map(|(field, value)| [name(field), value.to_text()]));
     let mut set: BTreeMap<String, String> =
         put.set.iter().map(|(field, value)| (name(field), value.to_text())).collect();
-    let claim = CLAIM_PARTS.map(|part| set.get(part).cloned());
-    if let [Some(owner), Some(call_id), Some(fingerprint)] = claim {
+    if matches!(put.row, RowKey::Key(_))
+        && let [Some(owner), Some(call_id), Some(fingerprint)] =
+            CLAIM_PARTS.map(|part| set.remove(part))
+    {
+        set.remove(CLAIMED_AT);
         set.insert(CLAIM.to_owned(), format!("{owner}|{call_id}|{fingerprint}"));
     }
     arguments.push(set.len().to_string());
@@ -145,17 +160,17 @@ pub(super) fn read(key: &RowKey, reply: Reply, now: Timestamp) -> Result<Option<
         }
         RowKey::Key(_) => {
             let claim = fields.remove(CLAIM).unwrap_or_default();
-            if !fields.contains_key(CLAIMED_AT) {
-                let parts = claim.splitn(3, '|').map(str::to_owned);
-                fields.extend(CLAIM_PARTS.map(str::to_owned).into_iter().zip(parts));
-                let claimed =
-                    created_at.map(|at| (CLAIMED_AT.to_owned(), at.as_millis().to_string()));
-                fields.extend(claimed);
-            }
+            fields.extend(CLAIM_PARTS.iter().zip(claim.splitn(3, '|')).map(owned));
+            let claimed_at = created_at.map(|at| at.as_millis().to_string());
+            fields.extend(claimed_at.iter().map(|at| owned((&CLAIMED_AT, at))));
         }
         RowKey::Variables(_) | RowKey::Turn(_) => {}
     }
     Ok(Some(Row { created_at, expires_at, fields }))
+}
+
+fn owned((name, value): (&&str, &str)) -> (String, String) {
+    ((*name).to_owned(), value.to_owned())
 }
 
 #[cfg(test)]
@@ -192,18 +207,17 @@ mod tests {
     }
 
     #[test]
-    fn a_claim_of_the_version_before_is_read_and_one_of_this_is_written_for_it() {
+    fn a_claim_gives_back_what_it_was_made_of() {
         let key = RowKey::Key("k".to_owned());
-        let earlier = row(&key, &[(CLAIM, "0a|0b|a|b c"), (BORN, "5 9")], 6).unwrap();
+        let claim = Put::to(key.clone()).set("owner", "0a").set("call_id", "0b");
+        let claim = claim.set("fingerprint", "a|b c").set(CLAIMED_AT, 5);
+        let Command(words) = put(&claim, Timestamp::from_millis(5));
+        let at = words.iter().position(|word| word == CLAIM).unwrap();
+        assert_eq!((words[at - 1].as_str(), words[at + 1].as_str()), ("1", "0a|0b|a|b c"));
+        let found = row(&key, &[(CLAIM, &words[at + 1]), (BORN, "5 9")], 6).unwrap();
         let expected =
             [("owner", "0a"), ("call_id", "0b"), ("fingerprint", "a|b c"), (CLAIMED_AT, "5")];
-        assert_eq!(
-            earlier.fields,
-            expected.map(|(name, value)| (name.into(), value.into())).into()
-        );
-        let claim = Put::to(key).set("owner", "0a").set("call_id", "0b").set("fingerprint", "f");
-        let Command(words) = put(&claim, Timestamp::from_millis(6));
-        let claim = words.iter().position(|word| word == CLAIM).unwrap();
-        assert_eq!(words[claim + 1], "0a|0b|f");
+        assert_eq!(found.fields, expected.map(|(name, value)| (name.into(), value.into())).into());
+        assert_eq!(condition(&key, "owner", "0a"), [CLAIM, "begins", "0a|"]);
     }
 }

@@ -27,7 +27,9 @@ local beside = KEYS[3] and redis.call('HGETALL', KEYS[3])
 local is_done = ARGV[2] == '' or #found == 0
 for i = 1, tonumber(next()) do
   local known, kind, value = fields[next()], next(), next()
-  is_done = is_done and ((not known and kind ~= 'is') or (known and kind ~= 'absent' and known == value))
+  if kind == 'begins' and known then known = string.sub(known, 1, #value) end
+  is_done = is_done and ((not known and (kind == 'absent' or kind == 'either'))
+    or (known and kind ~= 'absent' and known == value))
 end
 if not is_done then return {0, found, beside} end
 for i = 1, tonumber(next()) do redis.call('HSETNX', row, next(), next()) end
@@ -48,10 +50,12 @@ elseif ARGV[5] == 'unlisted' then
 end
 return {1, found, beside}";
 
-/// Deletes a row if a field has a value.
-/// KEYS: the row. ARGV: field, value.
+/// Deletes a row on one condition.
+/// KEYS: the row. ARGV: field, kind, value.
 pub(super) const DELETE: &str = "\
-if redis.call('HGET', KEYS[1], ARGV[1]) == ARGV[2] then return redis.call('DEL', KEYS[1]) end
+local known = redis.call('HGET', KEYS[1], ARGV[1])
+if ARGV[2] == 'begins' and known then known = string.sub(known, 1, #ARGV[3]) end
+if known == ARGV[3] then return redis.call('DEL', KEYS[1]) end
 return 0";
 
 /// Takes one of some places until a time; places whose time has come are free. An owner that holds
