@@ -79,7 +79,7 @@ pub(crate) fn comparable(rows: &Value) -> Value {
                 |field: &str| field.contains('#') && !["v#claim", "v#twiml"].contains(&field);
             let (moved, mut left): (Map<_, _>, Map<_, _>) =
                 row.into_iter().partition(|(field, _)| is_moved(field));
-            ["created_at", "expires_at"].map(|time| left.remove(time));
+            left.retain(|field, _| !["created_at", "expires_at"].contains(&field.as_str()));
             rows[&name] = Value::Object(left);
             let whole = rows[&by_id].as_object_mut().unwrap();
             whole.remove("linked");
