@@ -48,7 +48,7 @@ impl Clock for Stopped {
     }
 }
 
-/// Nonces whose places in a window differ: two requests that want the same place cost two more.
+/// A nonce of its own for each request.
 #[derive(Default)]
 struct Counting(AtomicU8);
 
