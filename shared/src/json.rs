@@ -1,7 +1,6 @@
 //! JSON objects to the letter: each name once, each value as it was written.
 //!
-//! Parsing into a map of values would let the last of two equal names win and would round numbers,
-//! both without a word.
+//! Parsing into a map of values would silently let the last of two equal names win, and round numbers.
 
 use std::collections::BTreeMap;
 use std::fmt;

@@ -1,8 +1,8 @@
 //! Everything the functions of close-loop do.
 //!
-//! Arrows point one way: [`host`] → [`endpoint`] → [`call`], with [`twilio`], [`elevenlabs`] and
-//! [`store`] as adapters. The domain in [`call`] knows no host, no vendor's JSON and no database.
-//! `docs/ARCHITECTURE.md` is the map.
+//! Each module needs only those below it: [`host`], [`endpoint`], then [`twilio`], [`elevenlabs`] and
+//! [`store`] as adapters, [`call`], and [`values`] at the bottom. The domain in [`call`] knows no host, no
+//! vendor's JSON and no database. `docs/ARCHITECTURE.md` has the details.
 
 pub mod call;
 pub mod elevenlabs;
@@ -14,3 +14,4 @@ pub mod ports;
 pub mod settings;
 pub mod store;
 pub mod twilio;
+pub mod values;

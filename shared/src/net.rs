@@ -1,9 +1,9 @@
 //! The one HTTP client of a function.
 //!
 //! rustls with ring and the webpki roots: aws-lc-rs would cost 45 to 85 ms of CPU on the first
-//! handshake of every cold start, and reading the system's certificates 4 to 5 ms
-//! (`performance.md` 3). Connections are kept alive; redirects are never followed, because a
-//! redirected dial would be a second dial and a redirected download would carry our credentials.
+//! handshake of every cold start, and reading the system's certificates 4 to 5 ms. Connections are kept
+//! alive; redirects are never followed, because a redirected dial would be a second dial and a
+//! redirected download would send our credentials elsewhere.
 
 use std::error::Error as _;
 use std::fmt;
@@ -16,7 +16,7 @@ use reqwest::redirect::Policy;
 use reqwest::{IntoUrl, Request, RequestBuilder, Response};
 use rustls::{ClientConfig, RootCertStore};
 
-/// How long a connection, TLS included, may take to stand.
+/// How long connecting may take, TLS included.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// Builds the client. Fails only if the TLS settings contradict each other.
@@ -32,7 +32,7 @@ pub fn client() -> Result<reqwest::Client, String> {
         .tls_backend_preconfigured(tls)
         .connect_timeout(CONNECT_TIMEOUT)
         .redirect(Policy::none())
-        // A proxy variable meant for somebody's shell must not see our credentials.
+        // A proxy that is set for a shell must not see our credentials.
         .no_proxy()
         .user_agent(concat!("close-loop/", env!("CARGO_PKG_VERSION")))
         .build()
@@ -40,13 +40,13 @@ pub fn client() -> Result<reqwest::Client, String> {
 }
 
 /// The network as the endpoints see it: reqwest's, or one that a test breaks.
-pub trait Wire: Send + Sync {
-    /// Carries one request over, within the time-out it brings, and the head of its answer back.
-    fn carry(&self, request: Request) -> Carried<'_>;
+pub trait Transport: Send + Sync {
+    /// Sends one request, within its own time-out, and gives the head of the answer.
+    fn send(&self, request: Request) -> Sent<'_>;
 }
 
-/// What [`Wire::carry`] returns.
-pub type Carried<'a> = Pin<Box<dyn Future<Output = Result<Response, SendError>> + Send + 'a>>;
+/// What [`Transport::send`] returns.
+pub type Sent<'a> = Pin<Box<dyn Future<Output = Result<Response, SendError>> + Send + 'a>>;
 
 /// Why no answer came. The texts are for the log and name no URL, which may be signed or hold a
 /// number.
@@ -70,7 +70,7 @@ impl fmt::Display for SendError {
 impl From<reqwest::Error> for SendError {
     fn from(error: reqwest::Error) -> Self {
         let why = describe(&error);
-        // A connection that never stood, or a request that was never one.
+        // No connection was made, or the request could not be built.
         if error.is_connect() || error.is_builder() {
             Self::NotSent(why)
         } else if error.is_timeout() {
@@ -81,31 +81,31 @@ impl From<reqwest::Error> for SendError {
     }
 }
 
-impl Wire for reqwest::Client {
-    fn carry(&self, request: Request) -> Carried<'_> {
+impl Transport for reqwest::Client {
+    fn send(&self, request: Request) -> Sent<'_> {
         let answer = self.execute(request);
         Box::pin(async move { Ok(answer.await?) })
     }
 }
 
-/// Builds requests and sends them over a [`Wire`].
+/// Builds requests and sends them over a [`Transport`].
 #[derive(Clone)]
 pub struct Http {
     client: reqwest::Client,
-    wire: Arc<dyn Wire>,
+    transport: Arc<dyn Transport>,
 }
 
 impl From<reqwest::Client> for Http {
     fn from(client: reqwest::Client) -> Self {
-        Self { wire: Arc::new(client.clone()), client }
+        Self { transport: Arc::new(client.clone()), client }
     }
 }
 
 impl Http {
-    /// Requests as `client` builds them, over another wire than the client's own.
+    /// Requests as `client` builds them, over another transport than the client's own.
     #[must_use]
-    pub fn over(client: reqwest::Client, wire: Arc<dyn Wire>) -> Self {
-        Self { client, wire }
+    pub fn over(client: reqwest::Client, transport: Arc<dyn Transport>) -> Self {
+        Self { client, transport }
     }
 
     /// A GET, not yet sent.
@@ -120,7 +120,7 @@ impl Http {
 
     /// Sends a request.
     pub async fn send(&self, request: RequestBuilder) -> Result<Response, SendError> {
-        self.wire.carry(request.build()?).await
+        self.transport.send(request.build()?).await
     }
 }
 
@@ -146,7 +146,7 @@ pub fn describe(error: &reqwest::Error) -> String {
 pub enum ReadError {
     /// The connection broke, or time ran out.
     Broken(String),
-    /// More than we are willing to hold.
+    /// Over the limit.
     TooLarge,
 }
 

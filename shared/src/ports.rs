@@ -1,4 +1,4 @@
-//! Time and randomness, passed in so that tests can turn the clock and load the dice.
+//! Time and randomness, passed in so that tests can choose them.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -12,10 +12,10 @@ pub trait Clock: Send + Sync {
     fn now(&self) -> Timestamp;
 }
 
-/// Makes ids that nobody can guess.
+/// Makes ids that cannot be guessed.
 pub trait Random: Send + Sync {
     /// 128 random bits.
-    fn bits128(&self) -> [u8; 16];
+    fn random_bytes(&self) -> [u8; 16];
 }
 
 /// The machine's clock and its random numbers.
@@ -30,13 +30,13 @@ impl Clock for System {
 }
 
 impl Random for System {
-    // getrandom(2) cannot fail once the kernel has booted; and should it ever, an id that somebody
-    // could guess would open a call's record, so the request must not go on.
+    // getrandom(2) cannot fail once the kernel has booted. If it ever did, the id could be guessed and
+    // would open a call's record, so the request must not go on.
     #[expect(
         clippy::expect_used,
         reason = "see above: it cannot fail, and going on would be worse"
     )]
-    fn bits128(&self) -> [u8; 16] {
+    fn random_bytes(&self) -> [u8; 16] {
         let mut bits = [0; 16];
         SystemRandom::new().fill(&mut bits).expect("the kernel has no random numbers");
         bits

@@ -1,4 +1,4 @@
-// Twilio's Node and Python SDKs and our signature module judge the same random requests. Wherever the
+// Twilio's Node and Python SDKs and crates/twilio-signature judge the same random requests. Wherever the
 // two official ones agree, so do we.
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
@@ -15,7 +15,7 @@ const SEED = Number(process.env.JUDGES_SEED ?? 20261122);
 const TOTAL = Number(process.env.JUDGES_REQUESTS ?? 120_000);
 const OURS =
   process.env.JUDGES_SIGNATURE ??
-  fileURLToPath(new URL('../../target/debug/signature-verdicts', import.meta.url));
+  fileURLToPath(new URL('../../target/debug/examples/signature-verdicts', import.meta.url));
 const missing = missingPython();
 
 /** Requests in, verdicts out, through one process. */

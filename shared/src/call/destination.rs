@@ -3,25 +3,25 @@
 //! The tables are libphonenumber's, reduced by `tools/numbering` to prefixes. Nothing here judges
 //! whether a number exists: what the source does not know is an ordinary number of its country.
 
-mod numbering;
 mod policy;
-mod region;
+
+use std::fmt;
 
 use super::E164;
 use super::prefix_table::PrefixTable;
 
-pub use policy::{Allowed, InvalidPrefix, Objection, Prefix, WhyBlocked, judge};
-pub use region::Region;
+pub use policy::{Allowed, Denial, InvalidPrefix, Prefix, WhyBlocked, check_destination};
 
-const REGIONS: PrefixTable<u8> =
-    PrefixTable { prefixes: &numbering::REGION_PREFIXES, values: &numbering::REGION_INDEX };
-const KINDS: PrefixTable<u16> =
-    PrefixTable { prefixes: &numbering::KIND_PREFIXES, values: &numbering::KINDS };
+include!("../../generated/numbering.rs");
+
+const REGION_TABLE: PrefixTable<u8> =
+    PrefixTable { prefixes: &REGION_PREFIXES, values: &REGION_INDEX };
+const KIND_TABLE: PrefixTable<u16> = PrefixTable { prefixes: &KIND_PREFIXES, values: &KINDS };
 
 /// What a number's digits tell.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Destination {
-    /// Whose numbering plan it belongs to. None: a code of no country, or one nobody knows.
+    /// Whose numbering plan it belongs to. None: a code of no country, or one that is not in the source.
     ///
     /// An area code of +1 that is not in the source counts as the United States'; a number that
     /// several regions share (toll-free in +1, mobile in +44 or +590) as the first of them.
@@ -43,7 +43,7 @@ pub enum Kind {
     TollFree,
     /// Follows a person anywhere, at the caller's cost: +44 70, +1 500, +878.
     Personal,
-    /// Nobody can talk there, and many cost more than a call.
+    /// No person can talk there, and many cost more than a call.
     Pager,
     /// Satellites and networks of no country: +870 to +874, +881, +882, +883, as a whole.
     Satellite,
@@ -54,12 +54,46 @@ pub enum Kind {
     TwilioTest,
 }
 
+/// A region with a numbering plan: an ISO 3166 alpha-2 code, or `AC`, `TA` and `XK` as libphonenumber
+/// has them.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Region([u8; 2]);
+
+impl Region {
+    /// The United States.
+    pub const US: Self = Self(*b"US");
+    /// Canada.
+    pub const CA: Self = Self(*b"CA");
+
+    /// Two capital letters.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        std::str::from_utf8(&self.0).unwrap_or_default()
+    }
+
+    fn at(index: u8) -> Option<Self> {
+        REGIONS.get(usize::from(index)).copied().map(Self)
+    }
+}
+
+impl fmt::Display for Region {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl fmt::Debug for Region {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
 impl Destination {
     /// Reads it off the digits.
     #[must_use]
     pub fn of(number: &E164) -> Self {
         let digits = number.digits();
-        Self { region: REGIONS.longest(digits).and_then(Region::at), kind: Kind::of(digits) }
+        Self { region: REGION_TABLE.longest(digits).and_then(Region::at), kind: Kind::of(digits) }
     }
 }
 
@@ -78,7 +112,7 @@ impl Kind {
 
 /// What the table of kinds says of the longest prefix (`lengths_mask` in tools/numbering/kinds.py).
 fn listed(digits: &str) -> Kind {
-    let Some(packed) = KINDS.longest(digits) else { return Kind::Ordinary };
+    let Some(packed) = KIND_TABLE.longest(digits) else { return Kind::Ordinary };
     let (code, lengths) = (packed & 15, packed >> 4);
     // Some prefixes mean it for certain lengths only: bit n stands for n + 4 digits.
     let is_meant =

@@ -8,22 +8,22 @@ use super::{
     Observation, Parties, Party, RecordingEvent, StatusEvent, TimelineEntry, Timestamp, timeline,
 };
 
-/// How long after the intent a silent dial still counts as being placed. A function that was still
-/// waiting for Twilio would have given up by then.
+/// How long after the intent a dial without an answer still counts as being placed. By then a
+/// function that waits for Twilio has given up.
 pub const DIAL_BUDGET: Duration = Duration::from_secs(15);
 
 /// How far a call has come.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Progress {
-    /// Nothing but callbacks that do not say.
+    /// Only callbacks that do not tell.
     Unnamed,
-    /// The intent is written; Twilio has not been heard.
+    /// The intent is written; Twilio has not answered.
     Intended(Timestamp),
     /// Twilio refused to dial, or could not be asked.
     Refused,
     /// Twilio's answer was lost: the phone may be ringing.
     Unknown,
-    /// Twilio has spoken.
+    /// Twilio has named a status.
     Named(CallStatus),
 }
 
@@ -41,13 +41,13 @@ pub struct Call {
     pub direction: Option<Direction>,
     /// How far it has come.
     pub progress: Progress,
-    /// Who was rung.
+    /// The called party.
     pub to: Option<Party>,
-    /// Who rang.
+    /// The calling party.
     pub from: Option<Party>,
     /// When it was first heard of.
     pub created_at: Option<Timestamp>,
-    /// When somebody picked up.
+    /// When the call was answered.
     pub answered_at: Option<Timestamp>,
     /// When it ended.
     pub ended_at: Option<Timestamp>,
@@ -126,7 +126,7 @@ impl Call {
                 _ => None,
             }),
             record: intent.map(|intent| intent.record),
-            recording: recordings.iter().max_by_key(|state| state.status.class()).cloned(),
+            recording: recordings.iter().max_by_key(|state| state.status.rank()).cloned(),
             recordings,
             recordings_listed: set.iter().any(|seen| seen.fact == Fact::RecordingsListed),
             sip_response_code: ended.and_then(|(event, _)| event.sip_response_code),
@@ -166,12 +166,12 @@ impl Call {
     }
 }
 
-/// The highest status: by class, then by sequence number, then by key. `set` is in key order, and the
+/// The highest status: by rank, then by sequence number, then by key. `set` is in key order, and the
 /// last of equals wins. A word that is none of Twilio's is no status.
 fn furthest_status<'a>(set: &[&'a Observation]) -> Option<(&'a StatusEvent, Timestamp)> {
     let order = |event: &StatusEvent| {
         let number = event.sequence.map_or(0, |sequence| sequence.min(999_998) + 1);
-        u32::from(event.status.class()) * 1_000_000 + number
+        u32::from(event.status.rank()) * 1_000_000 + number
     };
     set.iter()
         .filter_map(|seen| match &seen.fact {
@@ -187,7 +187,7 @@ fn progress(set: &[&Observation], last: Option<&StatusEvent>) -> Progress {
     let has = |wanted: fn(&Fact) -> bool| set.iter().any(|seen| wanted(&seen.fact));
     let answered = has(|fact| matches!(fact, Fact::Answered(_)));
     match last {
-        Some(event) if event.status.class() >= CallStatus::InProgress.class() || !answered => {
+        Some(event) if event.status.rank() >= CallStatus::InProgress.rank() || !answered => {
             Progress::Named(event.status.clone())
         }
         _ if answered => Progress::Named(CallStatus::InProgress),
@@ -255,7 +255,7 @@ fn recordings(set: &[&Observation]) -> Vec<RecordingState> {
     });
     for event in told.filter(|event| event.status.is_known()) {
         let known = furthest.entry(event.recording_sid.as_str()).or_insert(event);
-        if event.status.class() >= known.status.class() {
+        if event.status.rank() >= known.status.rank() {
             *known = event;
         }
     }

@@ -8,26 +8,22 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct InvalidSid;
 
-/// Twilio's SIDs are two letters and 32 hex digits (`^CA[0-9a-fA-F]{32}$` in its OpenAPI file).
-fn is_sid(text: &str, prefix: &str) -> bool {
-    text.strip_prefix(prefix)
-        .is_some_and(|hex| hex.len() == 32 && hex.bytes().all(|b| b.is_ascii_hexdigit()))
-}
-
-macro_rules! sid {
-    ($(#[$doc:meta])* $name:ident, $prefix:literal) => {
+/// A name as a type of its own; `$is_one` tells its exact form.
+macro_rules! name {
+    ($(#[$doc:meta])* $name:ident, $is_one:expr) => {
         $(#[$doc])*
         #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
         #[serde(try_from = "String", into = "String")]
         pub struct $name(String);
 
         impl $name {
-            /// Parses the exact form, prefix and 32 hex digits; case is kept.
+            /// Parses the exact form; case is kept.
             pub fn parse(text: &str) -> Result<Self, InvalidSid> {
-                if is_sid(text, $prefix) { Ok(Self(text.to_owned())) } else { Err(InvalidSid) }
+                let is_one: fn(&str) -> bool = $is_one;
+                if is_one(text) { Ok(Self(text.to_owned())) } else { Err(InvalidSid) }
             }
 
-            /// The SID as Twilio wrote it.
+            /// The name as URLs and JSON have it.
             #[must_use]
             pub fn as_str(&self) -> &str {
                 &self.0
@@ -48,91 +44,59 @@ macro_rules! sid {
         }
 
         impl From<$name> for String {
-            fn from(sid: $name) -> Self {
-                sid.0
+            fn from(name: $name) -> Self {
+                name.0
             }
         }
     };
 }
 
-sid!(
+name!(
     /// Twilio's name of an account, `AC...`.
-    AccountSid, "AC"
+    AccountSid, |text| is_sid(text, "AC")
 );
-sid!(
+name!(
     /// Twilio's name of a call, `CA...`. It cannot be guessed.
-    CallSid, "CA"
+    CallSid, |text| is_sid(text, "CA")
 );
-sid!(
+name!(
     /// Twilio's name of a recording, `RE...`.
-    RecordingSid, "RE"
+    RecordingSid, |text| is_sid(text, "RE")
 );
-sid!(
+name!(
     /// Twilio's name of a media stream, `MZ...`.
-    StreamSid, "MZ"
+    StreamSid, |text| is_sid(text, "MZ")
+);
+name!(
+    /// Our own name of a call, given before Twilio is asked: 128 random bits as 32 lower-case hex digits.
+    ///
+    /// A call that carries dynamic variables has a `v` behind them. The voice webhook thus knows, even
+    /// while the store is down, that connecting the agent without its variables would only make it hang
+    /// up. Only unreserved characters, because the id travels in signed webhook queries, and one parameter
+    /// only, because API Gateway's REST API loses their order.
+    CallId, |text| {
+        let digits = text.strip_suffix('v').unwrap_or(text);
+        digits.len() == 32 && digits.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'))
+    }
 );
 
-/// Our own name of a call, given before Twilio is asked: 128 random bits as 32 lower-case hex digits.
-///
-/// A call that carries dynamic variables has a `v` behind them. The voice webhook thus knows, even
-/// while the store is down, that connecting the agent without its variables would only make it hang
-/// up. Only unreserved characters, because the id travels in signed webhook queries
-/// (`twilio.md` 2.4), and one parameter only, because API Gateway REST loses their order.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
-pub struct CallId(String);
+/// Twilio's SIDs are two letters and 32 hex digits (`^CA[0-9a-fA-F]{32}$` in its OpenAPI file).
+fn is_sid(text: &str, prefix: &str) -> bool {
+    text.strip_prefix(prefix)
+        .is_some_and(|hex| hex.len() == 32 && hex.bytes().all(|b| b.is_ascii_hexdigit()))
+}
 
 impl CallId {
     /// A new id from 128 random bits.
     #[must_use]
     pub fn new(random: [u8; 16], has_variables: bool) -> Self {
-        let mut text = hex(&random);
-        if has_variables {
-            text.push('v');
-        }
-        Self(text)
-    }
-
-    /// Parses exactly what [`CallId::new`] writes.
-    pub fn parse(text: &str) -> Result<Self, InvalidSid> {
-        let digits = text.strip_suffix('v').unwrap_or(text);
-        let lower_hex = |b: u8| matches!(b, b'0'..=b'9' | b'a'..=b'f');
-        if digits.len() == 32 && digits.bytes().all(lower_hex) {
-            Ok(Self(text.to_owned()))
-        } else {
-            Err(InvalidSid)
-        }
+        Self(format!("{}{}", hex(&random), if has_variables { "v" } else { "" }))
     }
 
     /// Whether the call was placed with dynamic variables.
     #[must_use]
     pub fn has_variables(&self) -> bool {
         self.0.ends_with('v')
-    }
-
-    /// The id as it stands in URLs and JSON.
-    #[must_use]
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
-
-impl fmt::Display for CallId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-impl TryFrom<String> for CallId {
-    type Error = &'static str;
-    fn try_from(text: String) -> Result<Self, Self::Error> {
-        Self::parse(&text).map_err(|InvalidSid| "not a CallId")
-    }
-}
-
-impl From<CallId> for String {
-    fn from(id: CallId) -> Self {
-        id.0
     }
 }
 
@@ -141,7 +105,7 @@ pub(crate) fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// How somebody names the call they talk about.
+/// By which names a callback or a reader refers to a call.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum CallRef {
     /// By our id alone: Twilio has not named the call yet.

@@ -1,10 +1,10 @@
-//! What somebody wants when they dial: written down before Twilio is asked.
+//! What a caller asks for when dialling: written down before Twilio is asked.
 
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::{CallId, DynamicVariables, E164, MachineDetection};
+use super::{CallId, DynamicVariables, E164};
 
 /// The whole of a dial. Everything a later webhook needs is here, so that even a call whose REST
 /// answer was lost finds its variables.
@@ -13,7 +13,7 @@ pub struct Intent {
     /// Our name of the call; travels in the query of every webhook URL.
     #[serde(rename = "id")]
     pub call_id: CallId,
-    /// Who is rung.
+    /// The number to ring.
     pub to: E164,
     /// Our own number.
     pub from: E164,
@@ -38,9 +38,39 @@ pub struct Intent {
 }
 
 impl Intent {
-    /// From the dial to the last moment the call can last: it rings, then somebody talks.
+    /// From the dial to the last moment the call can last: it rings, then the person talks.
     #[must_use]
     pub fn longest(&self) -> Duration {
         Duration::from_secs(u64::from(self.timeout_seconds) + u64::from(self.time_limit_seconds))
+    }
+}
+
+/// Twilio's two ways to look for a machine. Absent means off.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum MachineDetection {
+    /// Tells at once whether a human or a machine answered.
+    Enable,
+    /// Tells a human at once, a machine only when its greeting has ended.
+    DetectMessageEnd,
+}
+
+impl MachineDetection {
+    /// Parses Twilio's spelling.
+    #[must_use]
+    pub fn parse(word: &str) -> Option<Self> {
+        match word {
+            "Enable" => Some(Self::Enable),
+            "DetectMessageEnd" => Some(Self::DetectMessageEnd),
+            _ => None,
+        }
+    }
+
+    /// Twilio's spelling.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Enable => "Enable",
+            Self::DetectMessageEnd => "DetectMessageEnd",
+        }
     }
 }

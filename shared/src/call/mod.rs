@@ -4,7 +4,7 @@
 //!
 //! Twilio promises nothing about its callbacks: they may be late, doubled, reordered or lost, and one
 //! may arrive before the REST answer of the call it belongs to. So nothing here is ever *updated*.
-//! Everything we learn is an [`Observation`] with a key of its own; recording one twice changes
+//! Every fact about a call is an [`Observation`] with a key of its own; recording one twice changes
 //! nothing, and [`Call::fold`] is a pure function of the set. Any order, any duplication and any
 //! number of function instances therefore show the same call, and a late `ringing` is a line of the
 //! timeline, never a step back.
@@ -13,7 +13,6 @@ mod destination;
 mod fold;
 mod id;
 mod intent;
-mod machine_detection;
 mod observation;
 mod phone;
 mod prefix_table;
@@ -24,19 +23,19 @@ mod timestamp;
 mod variables;
 
 pub use destination::{
-    Allowed, Destination, InvalidPrefix, Kind, Objection, Prefix, Region, WhyBlocked, judge,
+    Allowed, Denial, Destination, InvalidPrefix, Kind, Prefix, Region, WhyBlocked,
+    check_destination,
 };
 pub use fold::{Call, DIAL_BUDGET, Progress, RecordingState};
 pub(crate) use id::hex;
 pub use id::{AccountSid, CallId, CallRef, CallSid, InvalidSid, RecordingSid, StreamSid};
-pub use intent::Intent;
-pub use machine_detection::{AnsweredBy, MachineDetection};
+pub use intent::{Intent, MachineDetection};
 pub use observation::{
     AgentAnswer, Direction, Fact, Observation, Parties, RecordingEvent, StatusEvent, StreamEvent,
 };
 pub use phone::{E164, InvalidE164, Party};
 pub use quiet_hours::{InvalidQuietHours, Quiet, QuietHours};
-pub use status::{CallStatus, RecordingStatus};
+pub use status::{AnsweredBy, CallStatus, RecordingStatus};
 pub use timeline::{Source, TimelineEntry};
 pub use timestamp::Timestamp;
 pub(crate) use variables::check_name;

@@ -1,4 +1,4 @@
-//! One thing we learned about a call, and the key under which it is learned only once.
+//! One fact about a call, and the key under which it is recorded once.
 
 use serde::{Deserialize, Serialize};
 
@@ -46,7 +46,7 @@ pub enum Fact {
     /// The asynchronous result of answering machine detection.
     #[serde(rename = "a")]
     MachineDetected {
-        /// Who picked up.
+        /// Human or machine.
         #[serde(rename = "b")]
         answered_by: AnsweredBy,
     },

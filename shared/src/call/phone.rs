@@ -1,4 +1,4 @@
-//! Phone numbers, which are personal data: they print masked unless somebody asks for the digits.
+//! Phone numbers, which are personal data: they print masked.
 
 mod spelling;
 

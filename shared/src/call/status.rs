@@ -30,48 +30,9 @@ pub enum CallStatus {
 }
 
 impl CallStatus {
-    /// Parses Twilio's word exactly. Any other is kept, cut to what is safe in a key.
-    #[must_use]
-    pub fn parse(word: &str) -> Self {
-        Self::known(word)
-            .unwrap_or_else(|| Self::Other(unknown(word, |word| Self::known(word).is_some())))
-    }
-
-    fn known(word: &str) -> Option<Self> {
-        Some(match word {
-            "busy" => Self::Busy,
-            "canceled" => Self::Canceled,
-            "completed" => Self::Completed,
-            "failed" => Self::Failed,
-            "in-progress" => Self::InProgress,
-            "initiated" => Self::Initiated,
-            "no-answer" => Self::NoAnswer,
-            "queued" => Self::Queued,
-            "ringing" => Self::Ringing,
-            _ => return None,
-        })
-    }
-
-    /// Twilio's spelling.
-    #[must_use]
-    pub fn as_str(&self) -> &str {
-        match self {
-            Self::Busy => "busy",
-            Self::Canceled => "canceled",
-            Self::Completed => "completed",
-            Self::Failed => "failed",
-            Self::InProgress => "in-progress",
-            Self::Initiated => "initiated",
-            Self::NoAnswer => "no-answer",
-            Self::Other(word) => word,
-            Self::Queued => "queued",
-            Self::Ringing => "ringing",
-        }
-    }
-
     /// How far along: queued 0, initiated 1, ringing 2, in progress 3, terminal 4, unknown 0.
     #[must_use]
-    pub fn class(&self) -> u8 {
+    pub fn rank(&self) -> u8 {
         match self {
             Self::Queued | Self::Other(_) => 0,
             Self::Initiated => 1,
@@ -81,16 +42,10 @@ impl CallStatus {
         }
     }
 
-    /// Whether this is one of Twilio's words. Any other is news of the call, not a status.
-    #[must_use]
-    pub fn is_known(&self) -> bool {
-        !matches!(self, Self::Other(_))
-    }
-
     /// Whether nothing can follow.
     #[must_use]
     pub fn is_terminal(&self) -> bool {
-        self.class() == 4
+        self.rank() == 4
     }
 }
 
@@ -113,46 +68,9 @@ pub enum RecordingStatus {
 }
 
 impl RecordingStatus {
-    /// Parses Twilio's word exactly; any other is kept as [`CallStatus::parse`] keeps it.
-    #[must_use]
-    pub fn parse(word: &str) -> Self {
-        Self::known(word)
-            .unwrap_or_else(|| Self::Other(unknown(word, |word| Self::known(word).is_some())))
-    }
-
-    fn known(word: &str) -> Option<Self> {
-        Some(match word {
-            "absent" => Self::Absent,
-            "completed" => Self::Completed,
-            "failed" => Self::Failed,
-            "in-progress" => Self::InProgress,
-            "processing" => Self::Processing,
-            _ => return None,
-        })
-    }
-
-    /// Whether this is one of Twilio's words. Any other is news of the recording, not a state.
-    #[must_use]
-    pub fn is_known(&self) -> bool {
-        !matches!(self, Self::Other(_))
-    }
-
-    /// Twilio's spelling.
-    #[must_use]
-    pub fn as_str(&self) -> &str {
-        match self {
-            Self::Absent => "absent",
-            Self::Completed => "completed",
-            Self::Failed => "failed",
-            Self::InProgress => "in-progress",
-            Self::Other(word) => word,
-            Self::Processing => "processing",
-        }
-    }
-
     /// How far along; a completed recording outranks everything said about it.
     #[must_use]
-    pub fn class(&self) -> u8 {
+    pub fn rank(&self) -> u8 {
         match self {
             Self::Other(_) => 0,
             Self::InProgress => 1,
@@ -163,18 +81,96 @@ impl RecordingStatus {
     }
 }
 
-macro_rules! word {
-    ($name:ident) => {
+/// `AnsweredBy` as Twilio words it: `human`, `machine_start`, `machine_end_beep`, `fax`, `unknown`...
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct AnsweredBy(String);
+
+impl AnsweredBy {
+    /// Keeps any word, cut to what is safe in a key.
+    #[must_use]
+    pub fn new(word: &str) -> Self {
+        let safe = key_safe(word, 32);
+        let is_cut = safe != word && Self::WORDS.contains(&safe.as_str());
+        Self(if is_cut { format!("odd-{safe}") } else { safe })
+    }
+
+    /// Takes only a word that Twilio uses.
+    #[must_use]
+    pub fn parse(word: &str) -> Option<Self> {
+        Self::WORDS.contains(&word).then(|| Self(word.to_owned()))
+    }
+
+    /// Every word of Twilio's, of both kinds of detection.
+    const WORDS: [&str; 7] = [
+        "human",
+        "machine_start",
+        "machine_end_beep",
+        "machine_end_silence",
+        "machine_end_other",
+        "fax",
+        "unknown",
+    ];
+
+    /// Whether this is one of Twilio's words. Any other is news of the call and says not who answered.
+    #[must_use]
+    pub fn is_known(&self) -> bool {
+        Self::WORDS.contains(&self.as_str())
+    }
+
+    /// Twilio's word.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// A status as Twilio spells it.
+macro_rules! words {
+    ($name:ident: $($variant:ident $word:literal),+) => {
+        impl $name {
+            /// Parses Twilio's word exactly. Any other is kept, cut to what is safe in a key.
+            #[must_use]
+            pub fn parse(word: &str) -> Self {
+                Self::known(word)
+                    .unwrap_or_else(|| Self::Other(unknown(word, |word| Self::known(word).is_some())))
+            }
+
+            fn known(word: &str) -> Option<Self> {
+                Some(match word {
+                    $($word => Self::$variant,)+
+                    _ => return None,
+                })
+            }
+
+            /// Whether this is one of Twilio's words. Any other is news, not a status.
+            #[must_use]
+            pub fn is_known(&self) -> bool {
+                !matches!(self, Self::Other(_))
+            }
+
+            /// Twilio's spelling.
+            #[must_use]
+            pub fn as_str(&self) -> &str {
+                match self {
+                    $(Self::$variant => $word,)+
+                    Self::Other(word) => word,
+                }
+            }
+        }
+
         impl fmt::Display for $name {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 f.write_str(self.as_str())
             }
         }
+
         impl From<String> for $name {
             fn from(word: String) -> Self {
                 Self::parse(&word)
             }
         }
+
         impl From<$name> for String {
             fn from(status: $name) -> Self {
                 status.as_str().to_owned()
@@ -182,10 +178,13 @@ macro_rules! word {
         }
     };
 }
-word!(CallStatus);
-word!(RecordingStatus);
+words!(CallStatus: Busy "busy", Canceled "canceled", Completed "completed", Failed "failed",
+    InProgress "in-progress", Initiated "initiated", NoAnswer "no-answer", Queued "queued",
+    Ringing "ringing");
+words!(RecordingStatus: Absent "absent", Completed "completed", Failed "failed",
+    InProgress "in-progress", Processing "processing");
 
-/// Stands where Twilio left a word out.
+/// In place of a word that Twilio left out.
 const UNREPORTED: &str = "unreported";
 
 /// Keeps a word that is none of Twilio's, safe in a key. What remains of it is none of Twilio's
@@ -195,7 +194,7 @@ pub(crate) fn unknown(word: &str, is_known: impl Fn(&str) -> bool) -> String {
     if is_known(&safe) { format!("odd-{safe}") } else { safe }
 }
 
-/// Up to `length` characters that can stand in an observation's key; nothing at all reads `unreported`.
+/// Up to `length` characters that an observation's key may hold; an empty word reads `unreported`.
 pub(crate) fn key_safe(word: &str, length: usize) -> String {
     let is_safe = |c: &char| c.is_ascii_alphanumeric() || "-_".contains(*c);
     let safe: String = word.chars().filter(is_safe).take(length).collect();

@@ -1,8 +1,8 @@
-//! The timeline: every observation in the order a person would tell it.
+//! The timeline: every observation in the order in which it happened.
 
 use super::{Fact, Observation, RecordingStatus, Timestamp};
 
-/// Who said it.
+/// Where a line comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Source {
     /// Our own functions.
@@ -27,7 +27,7 @@ impl Source {
 pub struct TimelineEntry {
     /// When it happened.
     pub at: Timestamp,
-    /// Who said it.
+    /// Where a line comes from.
     pub source: Source,
     /// What happened, in the vendor's words where it has some.
     pub event: String,
@@ -48,7 +48,7 @@ fn phase(fact: &Fact) -> u8 {
         Fact::Intended(_) => 0,
         Fact::DialRefused { .. } | Fact::DialUnsent | Fact::DialUnknown => 1,
         Fact::Status(event) if event.status.is_terminal() => 9,
-        Fact::Status(event) => 2 + event.status.class(),
+        Fact::Status(event) => 2 + event.status.rank(),
         Fact::Answered(_) => 6,
         Fact::Stream(event) if event.event == "stream-started" => 7,
         Fact::MachineDetected { .. } | Fact::Stream(_) => 8,

@@ -8,9 +8,8 @@ use serde::de::IgnoredAny;
 use serde_json::Number;
 
 use crate::net::Http;
-use crate::settings::ElevenLabs;
 
-use super::{AgentError, send};
+use super::{AgentError, ElevenLabs, send};
 
 /// A conversation of an hour has some hundred kB. Its record also holds tool calls and audio's data.
 const ANSWER_LIMIT: usize = 4 * 1024 * 1024;
@@ -108,7 +107,7 @@ pub async fn fetch_conversation(
     conversation_id: &str,
     timeout: Duration,
 ) -> Result<Conversation, AgentError> {
-    let nonsense = |why: &str| AgentError::Nonsense { why: why.to_owned() };
+    let nonsense = |why: &str| AgentError::InvalidResponse { why: why.to_owned() };
     let mut url = Url::parse(agent.api_url.as_str())
         .map_err(|_| nonsense("ELEVENLABS_API_URL is no base"))?;
     url.path_segments_mut()

@@ -1,4 +1,4 @@
-//! How ElevenLabs says no (`elevenlabs.md` 1.3).
+//! Why ElevenLabs does not connect an agent.
 
 use std::fmt;
 
@@ -7,8 +7,8 @@ use serde_json::Value;
 /// Why the agent could not be connected.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum AgentError {
-    /// An answer that is not what it should be.
-    Nonsense {
+    /// An answer of another shape.
+    InvalidResponse {
         /// For the log.
         why: String,
     },
@@ -19,7 +19,7 @@ pub enum AgentError {
         /// Its code, such as `missing_permissions` or `rate_limit_exceeded`, where it has one.
         detail: Option<String>,
     },
-    /// More than we are willing to hold.
+    /// Over the limit.
     TooLarge,
     /// No answer.
     Unreachable {
@@ -35,7 +35,7 @@ impl AgentError {
     #[must_use]
     pub fn status(&self) -> String {
         match self {
-            Self::Nonsense { .. } => "nonsense".to_owned(),
+            Self::InvalidResponse { .. } => "nonsense".to_owned(),
             Self::Status { status, .. } => status.to_string(),
             Self::TooLarge => "too-large".to_owned(),
             Self::Unreachable { timeout: true, .. } => "timeout".to_owned(),
@@ -47,7 +47,7 @@ impl AgentError {
 impl fmt::Display for AgentError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Nonsense { why } | Self::Unreachable { why, .. } => f.write_str(why),
+            Self::InvalidResponse { why } | Self::Unreachable { why, .. } => f.write_str(why),
             Self::Status { status, detail: Some(detail) } => write!(f, "HTTP {status} {detail}"),
             Self::Status { status, detail: None } => write!(f, "HTTP {status}"),
             Self::TooLarge => f.write_str("the answer is too large"),

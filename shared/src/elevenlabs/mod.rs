@@ -1,4 +1,4 @@
-//! ElevenLabs: connecting an agent to a call that was answered (`elevenlabs.md`).
+//! ElevenLabs: connecting an agent to a call that was answered.
 
 mod conversation;
 mod error;
@@ -16,7 +16,30 @@ pub use register_call::{RegisterCall, register_call};
 pub use signed_url::get_signed_url;
 
 use crate::net::{self, Http, ReadError, SendError};
-use crate::settings::ElevenLabs;
+use crate::values::{BaseUrl, Secret};
+
+/// How the agent is connected.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Connect {
+    /// ElevenLabs writes the TwiML. Works on live calls.
+    #[default]
+    RegisterCall,
+    /// A signed URL in `<Stream>`, as the original guide has it. Twilio drops its query.
+    SignedUrl,
+}
+
+/// One agent.
+#[derive(Clone, Debug)]
+pub struct ElevenLabs {
+    /// `ELEVENLABS_AGENT_ID`.
+    pub agent_id: String,
+    /// `ELEVENLABS_API_KEY`.
+    pub api_key: Secret,
+    /// `https://api.elevenlabs.io`, or a region's.
+    pub api_url: BaseUrl,
+    /// `ELEVENLABS_CONNECT`.
+    pub connect: Connect,
+}
 
 /// TwiML has at most 64 kB; JSON around it a little more.
 const ANSWER_LIMIT: usize = 96 * 1024;
@@ -50,7 +73,7 @@ async fn send(
 
 #[cfg(test)]
 mod tests {
-    use crate::settings::{BaseUrl, Connect, ElevenLabs, Secret};
+    use super::*;
 
     pub(super) fn agent() -> ElevenLabs {
         ElevenLabs {

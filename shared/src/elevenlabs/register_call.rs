@@ -8,9 +8,8 @@ use serde_json::{Map, Value};
 
 use crate::call::{Direction, DynamicVariables, Party};
 use crate::net::Http;
-use crate::settings::ElevenLabs;
 
-use super::{ANSWER_LIMIT, AgentError, send};
+use super::{ANSWER_LIMIT, AgentError, ElevenLabs, send};
 
 /// One call to be joined.
 #[derive(Clone, Debug)]
@@ -82,7 +81,7 @@ fn body(agent: &ElevenLabs, call: &RegisterCall<'_>) -> Value {
 /// object's `twiml` or `twiml_response`.
 fn unwrap_twiml(body: &[u8]) -> Result<String, AgentError> {
     let text = std::str::from_utf8(body)
-        .map_err(|_| AgentError::Nonsense { why: "the answer is not UTF-8".to_owned() })?;
+        .map_err(|_| AgentError::InvalidResponse { why: "the answer is not UTF-8".to_owned() })?;
     let inner = match serde_json::from_str(text) {
         Ok(Value::String(twiml)) => Some(twiml),
         Ok(Value::Object(mut object)) => ["twiml", "twiml_response"]

@@ -6,9 +6,8 @@ use reqwest::Url;
 use serde::Deserialize;
 
 use crate::net::Http;
-use crate::settings::ElevenLabs;
 
-use super::{ANSWER_LIMIT, AgentError, send};
+use super::{ANSWER_LIMIT, AgentError, ElevenLabs, send};
 
 #[derive(Deserialize)]
 struct Answer {
@@ -23,13 +22,14 @@ pub async fn get_signed_url(
 ) -> Result<String, AgentError> {
     let base = agent.api_url.as_str();
     let url = format!("{base}/v1/convai/conversation/get-signed-url");
-    let url = Url::parse_with_params(&url, [("agent_id", &agent.agent_id)])
-        .map_err(|_| AgentError::Nonsense { why: "ELEVENLABS_API_URL is no base".to_owned() })?;
+    let url = Url::parse_with_params(&url, [("agent_id", &agent.agent_id)]).map_err(|_| {
+        AgentError::InvalidResponse { why: "ELEVENLABS_API_URL is no base".to_owned() }
+    })?;
     signed_url(&send(http, agent, http.get(url), timeout, ANSWER_LIMIT).await?)
 }
 
 fn signed_url(body: &[u8]) -> Result<String, AgentError> {
-    let nonsense = |why: &str| AgentError::Nonsense { why: why.to_owned() };
+    let nonsense = |why: &str| AgentError::InvalidResponse { why: why.to_owned() };
     let answer: Answer =
         serde_json::from_slice(body).map_err(|_| nonsense("the answer has no signed_url"))?;
     match Url::parse(&answer.signed_url) {
@@ -48,7 +48,7 @@ mod tests {
         let body = serde_json::json!({"signed_url": url}).to_string();
         assert_eq!(signed_url(body.as_bytes()).as_deref(), Ok(url));
         for body in ["", "{}", "<html>", r#"{"signed_url":7}"#, r#"{"signed_url":"https://x"}"#] {
-            assert!(matches!(signed_url(body.as_bytes()), Err(AgentError::Nonsense { .. })));
+            assert!(matches!(signed_url(body.as_bytes()), Err(AgentError::InvalidResponse { .. })));
         }
     }
 }

@@ -2,61 +2,42 @@
 //!
 //! # Dialling once
 //!
-//! Creating a call at Twilio is not idempotent. So the intent is on record before Twilio is asked;
-//! our `callId` travels in every webhook's URL, so that even a call whose REST answer was lost finds
-//! its record; and an outcome that is not known is told as such and never tried again, not even
-//! under its `Idempotency-Key`.
+//! Creating a call at Twilio is not idempotent. So the intent is on record before Twilio is asked. Our
+//! `callId` travels in every webhook's URL, so that a call whose REST answer was lost finds its record
+//! too. An unknown outcome is answered as unknown and never tried again, not even under its
+//! `Idempotency-Key`.
 
 pub(super) mod admission;
 mod idempotency;
-mod outcome;
-mod policy;
 mod request;
 
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{Method, Request, Response, StatusCode};
+use http::{HeaderValue, Request, Response, StatusCode, header};
 use serde::Serialize;
-use tokio::time::{Instant, timeout_at};
+use tokio::time::timeout;
 use tracing::{info, warn};
 
 use crate::call::{
     CallId, CallRef, CallSid, CallStatus, DIAL_BUDGET, Fact, Intent, Observation, StatusEvent,
 };
 use crate::settings::DialSettings;
-use crate::store::{BUDGET, Nonce, StoreError, timely};
-use crate::twilio::{DIAL_TIMEOUT, DialError, WebhookUrls, create_call, create_call_form};
+use crate::store::{BUDGET, StoreError, timely};
+use crate::twilio::{DIAL_TIMEOUT, DialError, WebhookUrls, create_call, create_call_form, explain};
 
-use super::access::{Caller, Scope, allow_origin, authorize, preflight};
-use super::answer::json;
-use super::callers::admit;
+use super::callers::{Caller, Scope, authorize};
 use super::refusal::{Reason, Refusal};
+use super::reply::{json, page};
 use super::{App, Endpoint};
 use admission::{Admission, GIVING_BACK};
 pub(super) use idempotency::digest_of;
 use idempotency::{IdempotencyKey, SentKey, earlier};
-use outcome::{fact_of, refusal};
-use policy::permit_destination;
-use request::{DialRequest, Sent};
+use request::{DialRequest, Sent, check_callable};
 
 /// The endpoint that dials.
 #[derive(Clone, Copy, Debug)]
 pub struct MakeCall;
-
-const METHODS: &str = "POST, OPTIONS";
-
-/// A call that Twilio took on.
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct Dialled<'a> {
-    success: bool,
-    call_id: &'a str,
-    call_sid: &'a str,
-    status: &'a str,
-    to: &'a str,
-    from: &'a str,
-}
 
 impl Endpoint for MakeCall {
     const NAME: &'static str = "make-call";
@@ -73,13 +54,7 @@ impl Endpoint for MakeCall {
     const LONGEST: Duration = DIAL_BUDGET.saturating_add(BUDGET).saturating_add(GIVING_BACK);
 
     async fn answer(self, app: &App, request: Request<Bytes>) -> Response<Bytes> {
-        let answered = match *request.method() {
-            Method::POST => dial(app, &request).await,
-            Method::OPTIONS => Ok(preflight(METHODS)),
-            _ => Err(Refusal::method_not_allowed(METHODS)),
-        };
-        let response = answered.unwrap_or_else(|refusal| refusal.answer(Self::NAME));
-        allow_origin(&app.settings, request.method(), request.headers(), response)
+        page::<Self>(app, &request, "POST, OPTIONS", dial(app, &request)).await
     }
 
     fn last_word(self, _: &App) -> Response<Bytes> {
@@ -91,34 +66,34 @@ impl Endpoint for MakeCall {
     }
 }
 
-/// Dials, or repeats the answer to a dial that was made under the same key. The key comes before
-/// everything that holds for a new dial only.
+/// Dials, or repeats the answer to an earlier dial under the same key. The key is looked up before a
+/// refusal goes out: what holds for a new dial does not hold for a repetition.
 async fn dial(app: &App, request: &Request<Bytes>) -> Result<Response<Bytes>, Refusal> {
     let headers = request.headers();
-    let caller = authorize(&app.settings, headers, Scope::Dial)?;
-    let client = admit(app, &caller, request)?;
+    let caller = authorize(app, request, Scope::Dial)?;
     let key = IdempotencyKey::of(headers)?;
     let sent = Sent::parse(headers, request.body())?;
     let key = key.map(|key| key.named(&caller, &sent.canonical));
-    match (judge(app, &caller, &sent), key) {
-        (Ok(judged), key) => {
-            let placed = place(app, &judged, client.as_ref(), key).await;
-            placed.map_err(|refusal| refusal.about(&judged.wanted.to))
+    match (check(app, &caller, &sent), key) {
+        (Ok(checked), key) => {
+            let placed = place(app, &checked, &caller, key).await;
+            placed.map_err(|refusal| refusal.about(&checked.wanted.to))
         }
         (Err(refusal), None) => Err(refusal),
         (Err(refusal), Some(key)) => key.earlier_dial(app).await?.ok_or(refusal),
     }
 }
 
-/// A request that may be dialled, and what with.
-struct Judged<'a> {
+/// A request that may be dialled.
+struct Checked<'a> {
+    /// The settings without which there is no dial.
     dialling: DialSettings<'a>,
+    /// What the caller asks for.
     wanted: DialRequest,
-    is_anonymous: bool,
 }
 
-/// Everything about a new dial that can be judged before anything is written.
-fn judge<'a>(app: &'a App, caller: &Caller, sent: &Sent<'_>) -> Result<Judged<'a>, Refusal> {
+/// Everything about a new dial that can be checked before anything is written.
+fn check<'a>(app: &'a App, caller: &Caller, sent: &Sent<'_>) -> Result<Checked<'a>, Refusal> {
     let settings = &app.settings;
     let dialling = settings.for_dialling().map_err(Refusal::misconfigured)?;
     if settings.limits.paused {
@@ -126,37 +101,37 @@ fn judge<'a>(app: &'a App, caller: &Caller, sent: &Sent<'_>) -> Result<Judged<'a
     }
     let wanted = DialRequest::parse(sent, settings, caller)?;
     let now = app.clock.now();
-    permit_destination(&settings.destinations, dialling.phone_number, &wanted.to, now)
+    check_callable(&settings.destinations, dialling.phone_number, &wanted.to, now)
         .map_err(|refusal| refusal.about(&wanted.to))?;
-    Ok(Judged { dialling, wanted, is_anonymous: !caller.has_token() })
+    Ok(Checked { dialling, wanted })
 }
 
+/// Prepares the dial in time, asks Twilio, and writes the outcome.
 async fn place(
     app: &App,
-    judged: &Judged<'_>,
-    client: Option<&String>,
+    checked: &Checked<'_>,
+    caller: &Caller,
     key: Option<SentKey>,
 ) -> Result<Response<Bytes>, Refusal> {
-    let intent = intent(app, judged);
-    let owner = Nonce::new(app.random.bits128());
+    let intent = intent(app, checked, caller);
+    let owner = app.nonce();
     let claim = key.map(|key| key.claim(owner.clone(), intent.call_id.clone()));
-    let mut admission = Admission::new(app, &intent, client, claim, owner);
-    let deadline = Instant::now() + PREPARATION;
-    let Ok(claimed) = timeout_at(deadline, admission.claim_key()).await else {
-        return Err(admission.store_failed(&StoreError::new("timeout")).await);
-    };
-    if let Some(answer) = earlier(app, claimed?)? {
-        return Ok(answer);
+    let mut admission = Admission::new(app, &intent, caller.client(), claim, owner);
+    match timeout(PREPARATION, prepare(app, &mut admission, &intent)).await {
+        Ok(Ok(None)) => {}
+        Ok(Ok(Some(earlier))) => return Ok(earlier),
+        Ok(Err(refusal)) => return Err(refusal),
+        Err(_) => return Err(admission.store_failed(&StoreError::new("timeout")).await),
     }
-    prepare(app, &mut admission, &intent, deadline).await?;
 
-    let dialling = &judged.dialling;
+    let dialling = &checked.dialling;
     let urls = WebhookUrls::new(dialling.app_url, Some(&intent.call_id));
     let form = create_call_form(&intent, &urls, app.settings.platform.serves_files());
     match create_call(&app.http, dialling.twilio, &form).await {
         Ok((call_sid, status)) => {
-            // Should this write fail, the first callback links the two names all the same.
-            keep(app, &intent, Some(&call_sid), accepted(&status)).await;
+            // If this write fails, the first callback links the two names.
+            keep(app, &intent, Some(&call_sid), Fact::Status(StatusEvent::of(status.clone())))
+                .await;
             info!(callId = %intent.call_id, callSid = %call_sid, "dialled");
             Ok(dialled(&intent, &call_sid, &status))
         }
@@ -167,56 +142,52 @@ async fn place(
                 DialError::Unknown { .. } => admission.mark_unknown().await,
                 _ => admission.give_back().await,
             }
-            Err(refusal(&error, &intent.call_id))
+            Err(refusal(error).with_call_id(intent.call_id))
         }
     }
 }
 
-/// How long the store may take over everything before the dial: a phone that rings long after the
-/// click rings for a person who has stopped waiting. It is what Twilio's time leaves of the dial budget.
+/// How long the store may take over everything before the dial: what Twilio's time leaves of the dial
+/// budget. A phone that rings long after the click rings for a person who has stopped waiting.
 const PREPARATION: Duration = DIAL_BUDGET.saturating_sub(DIAL_TIMEOUT);
 
-/// Takes what the dial takes and writes the intent, in time; or gives everything back.
+/// Claims the key, takes a place under every limit and writes the intent; or gives everything back. The
+/// earlier answer, if the key has one.
 async fn prepare(
     app: &App,
     admission: &mut Admission<'_>,
     intent: &Intent,
-    deadline: Instant,
-) -> Result<(), Refusal> {
-    let begun = match timeout_at(deadline, admission.admit()).await {
-        Ok(admitted) => {
-            admitted?;
-            timeout_at(deadline, app.store.begin(intent, app.clock.now())).await
-        }
-        Err(elapsed) => Err(elapsed),
-    };
-    match begun {
-        Ok(Ok(())) => Ok(()),
-        Ok(Err(error)) => Err(admission.store_failed(&error).await),
-        Err(_) => Err(admission.store_failed(&StoreError::new("timeout")).await),
+) -> Result<Option<Response<Bytes>>, Refusal> {
+    if let Some(answer) = earlier(app, admission.claim_key().await?)? {
+        return Ok(Some(answer));
+    }
+    admission.admit().await?;
+    match app.store.begin(intent, app.clock.now()).await {
+        Ok(()) => Ok(None),
+        Err(error) => Err(admission.store_failed(&error).await),
     }
 }
 
-fn intent(app: &App, judged: &Judged<'_>) -> Intent {
-    let Judged { dialling, wanted, is_anonymous } = judged;
+fn intent(app: &App, checked: &Checked<'_>, caller: &Caller) -> Intent {
+    let Checked { dialling, wanted } = checked;
     Intent {
-        call_id: CallId::new(app.random.bits128(), !wanted.dynamic_variables.is_empty()),
+        call_id: CallId::new(app.random.random_bytes(), !wanted.dynamic_variables.is_empty()),
         to: wanted.to.clone(),
         from: dialling.phone_number.clone(),
         record: wanted.record.unwrap_or(app.settings.calling.record_calls),
         timeout_seconds: wanted.timeout_seconds,
         time_limit_seconds: wanted.time_limit_seconds,
         machine_detection: wanted.machine_detection,
-        is_anonymous: *is_anonymous,
+        is_anonymous: !caller.has_token(),
         dynamic_variables: wanted.dynamic_variables.clone(),
     }
 }
 
-/// Writes what came of the dial. A failure is logged and goes no further: the call is what it is.
+/// Writes the outcome of the dial. If that fails, the log says so and the answer stays the same.
 async fn keep(app: &App, intent: &Intent, call_sid: Option<&CallSid>, fact: Fact) {
     let now = app.clock.now();
     let seen = Observation { at: now, fact };
-    let delivery = Nonce::new(app.random.bits128());
+    let delivery = app.nonce();
     let call = CallRef::Ours(intent.call_id.clone());
     let write = match call_sid {
         Some(call_sid) => app.store.placed(intent, call_sid, &seen, &delivery, now),
@@ -227,17 +198,22 @@ async fn keep(app: &App, intent: &Intent, call_sid: Option<&CallSid>, fact: Fact
     }
 }
 
-fn accepted(status: &CallStatus) -> Fact {
-    Fact::Status(StatusEvent {
-        status: status.clone(),
-        sequence: None,
-        duration_seconds: None,
-        sip_response_code: None,
-        answered_by: None,
-        error_code: None,
-        parties: None,
-        recording: None,
-    })
+/// A call that Twilio took on.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Dialled<'a> {
+    /// Always true: the original app's pages read it.
+    success: bool,
+    /// Our name of the call.
+    call_id: &'a str,
+    /// Twilio's name of the call.
+    call_sid: &'a str,
+    /// The status in Twilio's answer.
+    status: &'a str,
+    /// The number that rings.
+    to: &'a str,
+    /// Our number.
+    from: &'a str,
 }
 
 fn dialled(intent: &Intent, call_sid: &CallSid, status: &CallStatus) -> Response<Bytes> {
@@ -250,4 +226,54 @@ fn dialled(intent: &Intent, call_sid: &CallSid, status: &CallStatus) -> Response
         from: intent.from.as_str(),
     };
     json(StatusCode::OK, &body)
+}
+
+/// What goes on record of a dial that placed no call.
+fn fact_of(error: &DialError) -> Fact {
+    match error {
+        DialError::Rejected { code, .. }
+        | DialError::Unauthorized { code }
+        | DialError::RateLimited { code, .. } => Fact::DialRefused { code: *code },
+        DialError::Unreachable { .. } => Fact::DialUnsent,
+        DialError::Unknown { .. } => Fact::DialUnknown,
+    }
+}
+
+/// The refusal of a dial that placed no call, with Twilio's side of it for the log.
+fn refusal(error: DialError) -> Refusal {
+    let (refusal, why) = match error {
+        DialError::RateLimited { retry_after, code } => {
+            let message = "Nothing was dialled. Wait, then dial again.";
+            let refusal = Refusal::new(Reason::TwilioRateLimited, message)
+                .with_header(header::RETRY_AFTER, HeaderValue::from(retry_after));
+            (refusal.with_code(code), "HTTP 429".to_owned())
+        }
+        DialError::Rejected { code, status, .. } => {
+            let otherwise = "Look into Twilio's debugger log.";
+            (explained(Reason::TwilioRejected, code, otherwise), format!("HTTP {status}"))
+        }
+        DialError::Unauthorized { code } => {
+            let otherwise = "Check TWILIO_ACCOUNT_SID and TWILIO_AUTH_TOKEN (or the API key), and that TWILIO_API_URL is of the same region.";
+            (explained(Reason::TwilioUnauthorized, code, otherwise), "HTTP 401".to_owned())
+        }
+        DialError::Unreachable { why } => {
+            let message = "Nothing was sent. Dial again in a moment.";
+            (Refusal::new(Reason::TwilioUnreachable, message), why)
+        }
+        DialError::Unknown { why } => {
+            let message = "Do not dial again: follow the call with GET /api/twilio/status?callId=.";
+            let why = format!("dial outcome unknown: the phone may be ringing ({why})");
+            (Refusal::new(Reason::TwilioUnknownOutcome, message), why)
+        }
+    };
+    refusal.because("twilio", why)
+}
+
+/// Twilio's own refusal: its code, what the code means, and what to do.
+fn explained(reason: Reason, code: Option<u32>, otherwise: &'static str) -> Refusal {
+    let refusal = match code.and_then(explain) {
+        Some(known) => Refusal::new(reason, known.fix).with_error(known.meaning),
+        None => Refusal::new(reason, otherwise),
+    };
+    refusal.with_code(code)
 }

@@ -1,45 +1,38 @@
-//! The endpoints: what each URL does, on every host alike.
+//! The endpoints: what each URL does, the same on every host.
 
-mod access;
-mod answer;
-mod call_json;
 mod callers;
 mod calls;
-mod diagnosis;
-mod from_host;
 mod make_call;
-mod recent;
 mod recording;
 mod refusal;
+mod reply;
+mod request_context;
 mod status;
 mod transcript;
 mod voice;
 mod webhook;
 
-use std::sync::Arc;
+use std::collections::HashMap;
+use std::hash::Hash;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{HeaderMap, Request, Response, header};
+use http::{Request, Response};
 
-pub use from_host::{AskedPath, ClientAddress, UnorderedQuery, UnreadableQuery};
 pub use make_call::MakeCall;
 pub use recording::Recording;
 pub use refusal::{Reason, Refusal};
+pub use request_context::{AskedPath, ClientAddress, UnorderedQuery, UnreadableQuery};
 pub use status::Status;
 pub use transcript::GetTranscript;
 pub use voice::Voice;
 
-use crate::call::CallSid;
+use crate::call::{CallSid, Timestamp};
 use crate::net::Http;
 use crate::ports::{Clock, Random};
 use crate::settings::Settings;
-use crate::store::Store;
-
-use recent::Recent;
-
-/// Calls of whose look-ups a process knows.
-const LOOKS_REMEMBERED: usize = 1024;
+use crate::store::{Nonce, Store};
 
 /// The largest body any endpoint takes, bytes.
 pub const BODY_LIMIT: usize = 64 * 1024;
@@ -54,16 +47,17 @@ pub struct App {
     pub http: Http,
     /// The time.
     pub clock: Arc<dyn Clock>,
-    /// The dice.
+    /// The source of ids and nonces.
     pub random: Arc<dyn Random>,
-    /// What anonymous callers have asked of this process.
-    callers: callers::Callers,
-    /// status' memory of the calls that it looked up at Twilio.
-    looks: Recent<CallSid, status::Looked>,
-    /// get-transcript's memory of what it was told.
-    transcripts: transcript::Transcripts,
-    /// Voice's memory of what it answered while the store was down.
-    unguarded: voice::Unguarded,
+    /// By a client's name: since when its requests are counted, and how many it made.
+    clients: Recent<String, (Timestamp, u32)>,
+    /// The last look-up of a call at Twilio, so that polling pages cause few.
+    looks: Recent<CallSid, calls::Looked>,
+    /// The last transcript of a call. Few calls are followed at once, and each transcript may be large.
+    transcripts: Recent<CallSid, transcript::CachedTranscript>,
+    /// Voice's answers that the store does not have: enough of them for the minutes in which Twilio
+    /// may repeat a webhook.
+    unsaved: Recent<CallSid, voice::CachedAnswer>,
 }
 
 impl App {
@@ -82,11 +76,15 @@ impl App {
             http: http.into(),
             clock,
             random,
-            callers: callers::Callers::default(),
-            looks: Recent::new(LOOKS_REMEMBERED),
-            transcripts: transcript::Transcripts::default(),
-            unguarded: voice::Unguarded::default(),
+            clients: Recent::new(1024),
+            looks: Recent::new(1024),
+            transcripts: Recent::new(16),
+            unsaved: Recent::new(256),
         }
+    }
+
+    fn nonce(&self) -> Nonce {
+        Nonce::new(self.random.random_bytes())
     }
 }
 
@@ -95,15 +93,14 @@ pub trait Endpoint: Copy + Send + Sync + 'static {
     /// The binary's name.
     const NAME: &'static str;
 
-    /// Its path under the public base. What a host shows instead, a stage or a rewrite, is nothing to
-    /// go by.
+    /// Its path under the public base. A host may show another one (a stage, a rewrite), which decides
+    /// nothing.
     const PATH: &'static str;
 
     /// Which of [`SECRETS`](crate::settings::SECRETS) it uses. A host need not give it any other.
     const SECRETS: &'static [&'static str];
 
-    /// How long an answer takes at the longest: the sum of what its steps may take. Each host's limit is
-    /// above it.
+    /// The longest that an answer takes: the sum of its steps' timeouts. Each host's limit is above it.
     const LONGEST: Duration;
 
     /// Answers a request, whatever it is.
@@ -113,22 +110,59 @@ pub trait Endpoint: Copy + Send + Sync + 'static {
         request: Request<Bytes>,
     ) -> impl Future<Output = Response<Bytes>> + Send;
 
-    /// What the caller gets if `answer` panicked.
-    fn last_word(self, app: &App) -> Response<Bytes>;
+    /// What the caller gets if `answer` panicked or took too long.
+    fn last_word(self, _: &App) -> Response<Bytes> {
+        Refusal::new(Reason::InternalError, "Try again.").into()
+    }
+}
+
+/// What a warm process remembers between requests: the newest so many values, by key.
+#[derive(Debug)]
+struct Recent<K, V> {
+    /// How many entries there may be.
+    most: usize,
+    /// The number of the last change, and each entry with the number of its own.
+    inner: Mutex<(u64, HashMap<K, (u64, V)>)>,
+}
+
+impl<K: Clone + Eq + Hash, V: Clone> Recent<K, V> {
+    fn new(most: usize) -> Self {
+        Self { most, inner: Mutex::default() }
+    }
+
+    fn recall(&self, key: &K) -> Option<V> {
+        let inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
+        inner.1.get(key).map(|(_, value)| value.clone())
+    }
+
+    fn forget(&self, key: &K) {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner).1.remove(key);
+    }
+
+    /// Remembers what `change` makes of the value so far, and gives it. The oldest entry makes room.
+    fn update(&self, key: &K, change: impl FnOnce(Option<V>) -> V) -> V {
+        let mut inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
+        let (count, entries) = &mut *inner;
+        let value = change(entries.get(key).map(|(_, value)| value.clone()));
+        *count += 1;
+        entries.insert(key.clone(), (*count, value.clone()));
+        if entries.len() > self.most {
+            let oldest = entries.iter().min_by_key(|(_, (age, _))| *age);
+            if let Some(oldest) = oldest.map(|(key, _)| key.clone()) {
+                entries.remove(&oldest);
+            }
+        }
+        value
+    }
+
+    fn remember(&self, key: &K, value: V) {
+        self.update(key, |_| value);
+    }
 }
 
 /// The longer of two ways to an answer.
 const fn longer(one: Duration, other: Duration) -> Duration {
     if one.as_millis() > other.as_millis() { one } else { other }
-}
-
-/// Whether the body is said to be of this media type, whatever its parameters.
-fn has_media_type(headers: &HeaderMap, media_type: &str) -> bool {
-    headers
-        .get(header::CONTENT_TYPE)
-        .and_then(|value| value.to_str().ok())
-        .and_then(|value| value.split(';').next())
-        .is_some_and(|given| given.trim().eq_ignore_ascii_case(media_type))
 }
 
 #[cfg(test)]
@@ -149,5 +183,20 @@ mod tests {
             let sent = url.split('#').next().unwrap_or_default();
             assert_eq!(sent, format!("https://app.example/Prod{path}"));
         }
+    }
+
+    #[test]
+    fn the_oldest_gives_way_and_what_is_remembered_again_is_not_old() {
+        let recent = Recent::new(2);
+        recent.remember(&"a", 1);
+        recent.remember(&"b", 2);
+        assert_eq!(recent.update(&"a", |old| old.unwrap_or_default() + 10), 11);
+        recent.remember(&"c", 3);
+        assert_eq!(
+            (recent.recall(&"a"), recent.recall(&"b"), recent.recall(&"c")),
+            (Some(11), None, Some(3))
+        );
+        recent.forget(&"a");
+        assert_eq!(recent.recall(&"a"), None);
     }
 }

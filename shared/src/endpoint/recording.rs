@@ -1,135 +1,102 @@
-//! `/api/twilio/recording`: Twilio tells about recordings (POST), the page plays them (GET).
+//! `/api/twilio/recording`: Twilio posts its recording callbacks, the page plays the audio (GET).
 
 use std::time::Duration;
 
 use bytes::Bytes;
 use http::{HeaderValue, Method, Request, Response, StatusCode, header};
 use tokio::time::timeout;
-use tracing::{error, warn};
+use tracing::warn;
 
 use crate::call::{
     Call, CallRef, CallSid, CallStatus, Fact, Observation, Progress, RecordingEvent, RecordingSid,
     RecordingStatus, Timestamp,
 };
-use crate::store::{BUDGET, Lookup, Nonce, Record, Taken, timely};
+use crate::store::{BUDGET, Lookup, Record};
 use crate::twilio::{
     Account, AudioFormat, ByteRange, FETCH_TIMEOUT, FetchError, Media, RANGE_LIMIT,
     fetch_recording, list_recordings, recording_callback,
 };
 
-use super::access::{Scope, allow_origin, authorize, preflight};
-use super::answer::with_type;
-use super::callers::admit;
-use super::calls::{call_not_found, query, required_lookup, unreadable};
+use super::callers::{Scope, authorize};
+use super::calls::{
+    OBSERVING, SECRETS, callback, invalid, load, observe, query, reconciled, required_lookup,
+    wait_to_ask,
+};
 use super::refusal::{Reason, Refusal};
-use super::status::{OBSERVING, not_a_callback, observe, reconciled};
-use super::webhook::verified;
+use super::reply::{page, with_type};
 use super::{App, Endpoint, longer};
 
 /// The endpoint that keeps and plays recordings.
 #[derive(Clone, Copy, Debug)]
 pub struct Recording;
 
-const METHODS: &str = "GET, HEAD, POST, OPTIONS";
-
 impl Endpoint for Recording {
     const NAME: &'static str = "recording";
     const PATH: &'static str = "/api/twilio/recording";
-    const SECRETS: &'static [&'static str] = &[
-        "MAKE_CALL_TOKEN",
-        "MAKE_CALL_TOKEN_SECONDARY",
-        "TWILIO_API_KEY_SECRET",
-        "TWILIO_AUTH_TOKEN",
-        "TWILIO_AUTH_TOKEN_SECONDARY",
-    ];
+    const SECRETS: &'static [&'static str] = SECRETS;
     const LONGEST: Duration =
         longer(OBSERVING, BUDGET.saturating_add(SETTLE_BUDGET).saturating_add(FETCH_TIMEOUT));
 
     async fn answer(self, app: &App, request: Request<Bytes>) -> Response<Bytes> {
-        let response = match *request.method() {
-            Method::POST => {
-                return callback(app, &request)
-                    .await
-                    .unwrap_or_else(|refusal| refusal.answer(Self::NAME));
-            }
-            Method::GET => {
-                play(app, &request).await.unwrap_or_else(|refusal| refusal.answer(Self::NAME))
-            }
-            Method::OPTIONS => preflight(METHODS),
-            _ => Refusal::method_not_allowed(METHODS).answer(Self::NAME),
-        };
-        allow_origin(&app.settings, request.method(), request.headers(), response)
+        if request.method() == Method::POST {
+            return callback::<Self>(app, &request, recording_callback).await;
+        }
+        page::<Self>(app, &request, "GET, HEAD, POST, OPTIONS", play(app, &request)).await
     }
-
-    fn last_word(self, _: &App) -> Response<Bytes> {
-        Refusal::new(Reason::InternalError, "Try again.").into()
-    }
-}
-
-async fn callback(app: &App, request: &Request<Bytes>) -> Result<Response<Bytes>, Refusal> {
-    let webhook = verified::<Recording>(&app.settings, request)?;
-    let (call, seen) = recording_callback(&webhook.form, webhook.call_id, app.clock.now())
-        .map_err(|_| not_a_callback())?;
-    observe(app, &call, &seen).await
 }
 
 /// What a reader asks for.
 struct Wish {
+    /// Whose recording.
     by: Lookup,
-    /// One of several.
+    /// One of several, where a call has more than one.
     recording_sid: Option<RecordingSid>,
+    /// As what it is played.
     format: AudioFormat,
 }
 
 impl Wish {
     fn parse(request: &Request<Bytes>) -> Result<Self, Refusal> {
-        let invalid = |message| Refusal::new(Reason::InvalidParameter, message);
         let by = required_lookup(request)?;
         let query = query(request)?;
-        let recording_sid = query.get("recordingSid").map(|text| {
-            RecordingSid::parse(text)
-                .map_err(|_| invalid("A recordingSid is RE and 32 hex digits."))
-        });
+        let sid = query.get("recordingSid").map(RecordingSid::parse).transpose();
         let format = match query.get("format") {
             None | Some("mp3") => AudioFormat::Mp3,
             Some("wav") => AudioFormat::Wav,
             Some(_) => return Err(invalid("format is mp3 or wav.")),
         };
-        Ok(Self { by, recording_sid: recording_sid.transpose()?, format })
+        let recording_sid = sid.map_err(|_| invalid("A recordingSid is RE and 32 hex digits."))?;
+        Ok(Self { by, recording_sid, format })
     }
 }
 
 async fn play(app: &App, request: &Request<Bytes>) -> Result<Response<Bytes>, Refusal> {
-    let caller = authorize(&app.settings, request.headers(), Scope::ReadAll)?;
-    admit(app, &caller, request)?;
+    authorize(app, request, Scope::ReadAll)?;
     let wish = Wish::parse(request)?;
     let Some(account) = &app.settings.twilio else {
         return Err(Refusal::misconfigured(&app.settings.problems));
     };
     let range = request.headers().get(header::RANGE).and_then(|value| value.to_str().ok());
     let range = range.and_then(ByteRange::parse);
-    let record = timely(app.store.load(&wish.by, app.clock.now())).await;
-    let record = record.map_err(|error| unreadable(&error))?.ok_or_else(call_not_found)?;
+    let record = load(app, &wish.by).await?;
     let wanted = wish.recording_sid.as_ref();
-    // Whatever takes longer is done for the next reader.
+    // If this takes longer, the next reader has the result.
     let settling = timeout(SETTLE_BUDGET, settled(app, account, record.clone(), wanted));
     let call = settling.await.unwrap_or(record).fold();
-    let now = app.clock.now();
-    let (recording, is_ready) = match Audio::of(&call, wanted, now) {
+    let (recording, is_ready) = match Audio::of(&call, wanted, app.clock.now()) {
         Audio::Ready(recording) => (recording, true),
         Audio::Processing(recording) => (recording, false),
         Audio::Expected | Audio::Unclear => return Err(not_ready()),
-        Audio::None => return Err(none()),
+        Audio::None => {
+            let message = "There is nothing to fetch: the call was not recorded.";
+            return Err(Refusal::new(Reason::RecordingNotFound, message));
+        }
     };
     match fetch_recording(&app.http, account, &recording, wish.format, range).await {
         Ok(media) => Ok(served(media, wish.format, range.is_some())),
         Err(FetchError::NotFound) if !is_ready => Err(not_ready()),
-        Err(error) => Err(refusal(&error, call.call_sid.as_ref())),
+        Err(error) => Err(refusal(error, call.call_sid.as_ref())),
     }
-}
-
-fn none() -> Refusal {
-    Refusal::new(Reason::RecordingNotFound, "There is nothing to fetch: the call was not recorded.")
 }
 
 fn not_ready() -> Refusal {
@@ -144,14 +111,14 @@ const SETTLED: Duration = Duration::from_secs(60);
 /// Twilio ends every call after four hours; it may ring for ten minutes before.
 const LONGEST_CALL: Duration = Duration::from_secs(4 * 3600 + 600);
 
-/// How long a recording that was told may take to become audio.
+/// How long a recording that Twilio announced may take to become audio.
 const LONGEST_PROCESSING: Duration = Duration::from_secs(10 * 60);
 
 /// The end of the call and the list of its recordings, before the audio.
 const SETTLE_BUDGET: Duration = Duration::from_secs(4);
 
-/// One look at Twilio at a time. What it said is on record and needs no second one.
-const LOOKS: Duration = Duration::from_secs(60);
+/// One look at Twilio at a time. Its answer is on record and needs no second one.
+const LOOK_SPACING: Duration = Duration::from_secs(60);
 
 /// What is known of a call's audio.
 #[derive(Debug, PartialEq, Eq)]
@@ -162,21 +129,21 @@ enum Audio {
     Processing(RecordingSid),
     /// The call, or its recording, goes on or has just ended.
     Expected,
-    /// It should be known by now and is not: Twilio knows.
+    /// No callback spoke of a recording though the call ended a while ago: Twilio must be asked.
     Unclear,
     /// There is none.
     None,
 }
 
 impl Audio {
-    /// Of one recording of the call, else of the one that got furthest.
+    /// Of the recording that is asked for, else of the one that got furthest.
     fn of(call: &Call, only: Option<&RecordingSid>, now: Timestamp) -> Self {
-        let told = call
+        let known = call
             .recordings
             .iter()
-            .filter(|told| only.is_none_or(|only| *only == told.recording_sid));
-        // Another one that is absent says nothing of one that goes on.
-        let best = told.max_by_key(|told| match told.status {
+            .filter(|known| only.is_none_or(|only| *only == known.recording_sid));
+        // An absent recording says nothing of another one that goes on.
+        let best = known.max_by_key(|known| match known.status {
             RecordingStatus::Completed => 3,
             RecordingStatus::Processing => 2,
             RecordingStatus::InProgress => 1,
@@ -193,12 +160,9 @@ impl Audio {
         }
         let was_answered =
             call.answered_at.is_some() || call.progress == Progress::Named(CallStatus::Completed);
-        let can_be = match call.record {
-            _ if best.is_some() => true,
-            Some(record) => record && (!call.is_over() || was_answered),
-            None => !call.is_over() || was_answered,
-        };
-        // No call goes on for longer, though its end may never be known.
+        let can_be =
+            best.is_some() || (call.record != Some(false) && (!call.is_over() || was_answered));
+        // No call is longer, though its end may never be known.
         let is_over = call.is_over()
             || call.created_at.is_some_and(|created| created.plus(LONGEST_CALL) <= now);
         let is_known = call.recordings_listed || (is_over && call.call_sid.is_none());
@@ -212,7 +176,7 @@ impl Audio {
     }
 }
 
-/// The record after its own end and its recordings have been looked up, where they were not told.
+/// The record with the call's end and its recordings. Twilio is asked for what no callback said.
 async fn settled(
     app: &App,
     account: &Account,
@@ -225,10 +189,9 @@ async fn settled(
     if Audio::of(&record.fold(), only, now) != Audio::Unclear {
         return record;
     }
-    let (name, nonce) = (format!("recordings {call_sid}"), Nonce::new(app.random.bits128()));
-    if !matches!(timely(app.store.take_turn(&name, LOOKS, &nonce, now)).await, Ok(Taken::Yes)) {
+    let Ok(None) = wait_to_ask(app, "recordings", &call_sid, LOOK_SPACING, now).await else {
         return record;
-    }
+    };
     let listed = match list_recordings(&app.http, account, &call_sid).await {
         Ok(listed) => listed,
         Err(why) => {
@@ -239,11 +202,11 @@ async fn settled(
     let goes_on = |event: &RecordingEvent| {
         matches!(event.status, RecordingStatus::InProgress | RecordingStatus::Processing)
     };
-    let all_told = (!listed.iter().any(goes_on)).then_some(Fact::RecordingsListed);
+    let all_ended = (!listed.iter().any(goes_on)).then_some(Fact::RecordingsListed);
     let call = CallRef::Named { call_sid, call_id: record.call_id.clone() };
-    for fact in listed.into_iter().map(Fact::Recording).chain(all_told) {
+    for fact in listed.into_iter().map(Fact::Recording).chain(all_ended) {
         let seen = Observation { at: now, fact };
-        // A failure is logged there, and the next look finds it again.
+        // If a write fails, the next look finds the recording again.
         if observe(app, &call, &seen).await.is_err() {
             break;
         }
@@ -255,24 +218,22 @@ async fn settled(
 /// 206 where a part was asked for, else 200 with the whole.
 fn served(media: Media, format: AudioFormat, is_partial: bool) -> Response<Bytes> {
     let Media { bytes, start, total } = media;
-    let status = if is_partial { StatusCode::PARTIAL_CONTENT } else { StatusCode::OK };
     let last = (start + bytes.len() as u64).saturating_sub(1);
-    let mut response = with_type(status, format.content_type(), bytes);
+    let mut response = with_type(format.content_type(), bytes);
     let headers = response.headers_mut();
     headers.insert(header::ACCEPT_RANGES, HeaderValue::from_static("bytes"));
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("private, no-store"));
-    // Digits are a header's value.
-    if let (true, Ok(value)) =
-        (is_partial, HeaderValue::try_from(format!("bytes {start}-{last}/{total}")))
-    {
-        headers.insert(header::CONTENT_RANGE, value);
+    if is_partial {
+        // Cannot fail: digits are a header's value.
+        let range = HeaderValue::try_from(format!("bytes {start}-{last}/{total}"));
+        headers.extend(range.map(|range| (header::CONTENT_RANGE, range)));
+        *response.status_mut() = StatusCode::PARTIAL_CONTENT;
     }
     response
 }
 
-fn refusal(error: &FetchError, call_sid: Option<&CallSid>) -> Refusal {
-    let call_sid = call_sid.map(CallSid::as_str);
-    match error {
+fn refusal(error: FetchError, call_sid: Option<&CallSid>) -> Refusal {
+    let refusal = match error {
         FetchError::NotFound => {
             Refusal::new(Reason::RecordingNotFound, "Twilio does not have the audio any more.")
         }
@@ -290,30 +251,14 @@ fn refusal(error: &FetchError, call_sid: Option<&CallSid>) -> Refusal {
                 None => refusal,
             }
         }
-        FetchError::Unauthorized => {
-            error!(
-                service = "twilio",
-                status = 401,
-                reason = "twilio_unauthorized",
-                callSid = call_sid,
-                "a recording could not be fetched"
-            );
-            Refusal::new(
-                Reason::TwilioUnauthorized,
-                "Check TWILIO_ACCOUNT_SID and TWILIO_AUTH_TOKEN (or the API key), and that TWILIO_API_URL is of their region.",
-            )
-            .logged()
-        }
+        FetchError::Unauthorized => Refusal::new(
+            Reason::TwilioUnauthorized,
+            "Check TWILIO_ACCOUNT_SID and TWILIO_AUTH_TOKEN (or the API key), and that TWILIO_API_URL is of their region.",
+        )
+        .because("twilio", "HTTP 401"),
         FetchError::Unreachable { why } => {
-            error!(
-                service = "twilio",
-                status = 502,
-                reason = "twilio_unreachable",
-                why,
-                callSid = call_sid,
-                "a recording could not be fetched"
-            );
-            Refusal::new(Reason::TwilioUnreachable, "Try again in a moment.").logged()
+            Refusal::new(Reason::TwilioUnreachable, "Try again in a moment.").because("twilio", why)
         }
-    }
+    };
+    refusal.about_call(call_sid)
 }

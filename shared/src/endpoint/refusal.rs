@@ -1,7 +1,6 @@
 //! Refusals: what went wrong, in words for a person, a word for a program, and what to do.
 //!
-//! The *external* text stands here and goes to the caller; what really happened goes to the log at
-//! the place that handles it, once.
+//! The caller gets the text of this file. The log gets what happened, in one line a refusal.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -9,17 +8,17 @@ use std::fmt;
 use bytes::Bytes;
 use http::{HeaderValue, Response, StatusCode, header};
 use serde::Serialize;
-use tracing::{error, info, warn};
+use tracing::{Level, error, info, warn};
 
-use crate::call::{CallId, E164};
+use crate::call::{CallId, CallSid, E164};
 use crate::settings::Problem;
 use crate::twilio::more_info;
 
-use super::answer::json;
+use super::reply::json;
 
 macro_rules! reasons {
     ($($name:ident = $status:literal $word:literal, $error:literal;)*) => {
-        /// Why a request is refused (`interface.md` section 1).
+        /// Why a request is refused.
         #[derive(Clone, Copy, Debug, PartialEq, Eq)]
         pub enum Reason {
             $(#[doc = $error] $name,)*
@@ -50,29 +49,22 @@ macro_rules! reasons {
     };
 }
 
-/// How much a refusal matters to the operator.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Severity {
-    /// Something is broken: it is logged as an error.
-    Failure,
-    /// It may be an attack or a limit that is too low.
-    Notice,
-    /// A request that is wrong in itself, or comes at the wrong time.
-    Routine,
-}
-
 impl Reason {
-    fn severity(self) -> Severity {
+    /// How much a refusal matters to the operator.
+    fn level(self) -> Level {
         match self {
+            // Something is broken.
             Self::InternalError
             | Self::Misconfigured
             | Self::StoreUnavailable
             | Self::TwilioUnauthorized
             | Self::TwilioUnknownOutcome
-            | Self::TwilioUnreachable => Severity::Failure,
+            | Self::TwilioUnreachable => Level::ERROR,
             _ => match self.status().as_u16() {
-                400 | 404 | 405 | 409 | 413 | 415 | 416 | 422 | 451 => Severity::Routine,
-                _ => Severity::Notice,
+                // The request is wrong in itself, or comes at the wrong time.
+                400 | 404 | 405 | 409 | 413 | 415 | 416 | 422 | 451 => Level::INFO,
+                // An attack may go on, or a limit be too low.
+                _ => Level::WARN,
             },
         }
     }
@@ -126,50 +118,60 @@ reasons! {
 /// A refusal, complete with what to do.
 #[derive(Clone, Debug)]
 pub struct Refusal {
-    /// Why.
+    /// The word and the status.
     pub reason: Reason,
-    error: Cow<'static, str>,
-    message: Cow<'static, str>,
-    /// Boxed because it is rare and large.
-    more: Box<More>,
+    /// Boxed because it is large, and every `Result` has room for a refusal.
+    body: Box<Body>,
 }
 
-/// What some refusals have.
-#[derive(Clone, Debug, Default)]
-struct More {
-    /// Twilio's code.
-    code: Option<u32>,
-    call_id: Option<CallId>,
-    header: Option<(header::HeaderName, HeaderValue)>,
-    /// For the log alone: the number to call, masked.
-    to: Option<String>,
-    /// For the log alone: whose failure it is, and what happened.
-    cause: Option<(&'static str, String)>,
-    /// Whether a line about it was written where it was decided.
-    is_logged: bool,
-}
-
-#[derive(Serialize)]
+/// The answer's JSON, and beside it what the log gets.
+#[derive(Clone, Debug, Default, Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Body<'a> {
+struct Body {
+    /// Always false: the original app's pages read it.
     success: bool,
-    error: &'a str,
-    reason: &'a str,
-    message: &'a str,
+    /// The sentence for a person: the reason's, or a more particular one.
+    error: Cow<'static, str>,
+    /// The word for programs.
+    reason: &'static str,
+    /// What to do.
+    message: Cow<'static, str>,
     /// `message` again, under the name that the original app's pages read.
-    suggestion: &'a str,
+    suggestion: Cow<'static, str>,
+    /// Twilio's code.
     #[serde(skip_serializing_if = "Option::is_none")]
     code: Option<u32>,
+    /// Twilio's page about the code.
     #[serde(skip_serializing_if = "Option::is_none")]
     details: Option<String>,
+    /// The call whose outcome is unknown, for the caller to follow.
     #[serde(skip_serializing_if = "Option::is_none")]
-    call_id: Option<&'a str>,
+    call_id: Option<CallId>,
+    /// One header beyond JSON's.
+    #[serde(skip)]
+    header: Option<(header::HeaderName, HeaderValue)>,
+    /// For the log alone: the call that a read asked for.
+    #[serde(skip)]
+    call_sid: Option<CallSid>,
+    /// For the log alone: the number to call, masked.
+    #[serde(skip)]
+    to: Option<String>,
+    /// For the log alone: which service failed, and how.
+    #[serde(skip)]
+    cause: Option<(&'static str, String)>,
+    /// Whether the log has a line about it already.
+    #[serde(skip)]
+    is_logged: bool,
 }
 
 impl Refusal {
     /// `message` says what to do.
     pub fn new(reason: Reason, message: impl Into<Cow<'static, str>>) -> Self {
-        Self { reason, error: reason.error().into(), message: message.into(), more: Box::default() }
+        let (error, message) = (reason.error().into(), message.into());
+        let suggestion = message.clone();
+        let word = reason.as_str();
+        let body = Body { error, reason: word, message, suggestion, ..Body::default() };
+        Self { reason, body: Box::new(body) }
     }
 
     /// Names every variable that is missing or malformed, never a value.
@@ -192,109 +194,103 @@ impl Refusal {
     /// A more particular sentence than the reason's own.
     #[must_use]
     pub fn with_error(mut self, error: impl Into<Cow<'static, str>>) -> Self {
-        self.error = error.into();
+        self.body.error = error.into();
         self
     }
 
-    /// Twilio's code; Twilio's page about it goes with it.
+    /// Twilio's code, where it gave one.
     #[must_use]
-    pub fn with_code(mut self, code: u32) -> Self {
-        self.more.code = Some(code);
+    pub(super) fn with_code(mut self, code: Option<u32>) -> Self {
+        (self.body.code, self.body.details) = (code, code.map(more_info));
         self
     }
 
-    /// By which the caller can follow a call whose outcome is unknown.
+    /// The call whose outcome is unknown.
     #[must_use]
     pub fn with_call_id(mut self, call_id: CallId) -> Self {
-        self.more.call_id = Some(call_id);
+        self.body.call_id = Some(call_id);
         self
     }
 
-    /// Whom the request was to ring, for the log.
+    /// One header more.
+    #[must_use]
+    pub fn with_header(mut self, name: header::HeaderName, value: HeaderValue) -> Self {
+        self.body.header = Some((name, value));
+        self
+    }
+
+    /// For the log: the number that the request was to ring.
     #[must_use]
     pub(super) fn about(mut self, to: &E164) -> Self {
-        self.more.to = Some(to.masked());
+        self.body.to = Some(to.masked());
         self
     }
 
-    /// Whose failure it is, and what happened, for the log.
+    /// For the log: the call that was asked for.
+    #[must_use]
+    pub(super) fn about_call(mut self, call_sid: Option<&CallSid>) -> Self {
+        self.body.call_sid = call_sid.cloned();
+        self
+    }
+
+    /// For the log: which service failed, and how.
     #[must_use]
     pub(super) fn because(mut self, service: &'static str, why: impl fmt::Display) -> Self {
-        self.more.cause = Some((service, why.to_string()));
+        self.body.cause = Some((service, why.to_string()));
         self
     }
 
-    /// A line about it is in the log already.
+    /// The log has a line about it already.
     #[must_use]
     pub(super) fn logged(mut self) -> Self {
-        self.more.is_logged = true;
+        self.body.is_logged = true;
         self
     }
 
     /// The answer to a request that is refused, and one line about it in the log.
     pub(super) fn answer(self, endpoint: &'static str) -> Response<Bytes> {
-        if !self.more.is_logged {
+        if !self.body.is_logged {
             self.log(endpoint);
         }
         self.into()
     }
 
     fn log(&self, endpoint: &'static str) {
-        let (service, why) = self
-            .more
-            .cause
-            .as_ref()
-            .map_or(("close-loop", None), |(service, why)| (*service, Some(why.as_str())));
-        let (reason, status) = (self.reason.as_str(), self.reason.status().as_u16());
-        let call_id = self.more.call_id.as_ref().map(CallId::as_str);
-        // One line in three levels: the level of a line is fixed where it is written.
+        let body = &self.body;
+        let (service, why) = match &body.cause {
+            Some((service, why)) => (*service, Some(why.as_str())),
+            None => ("close-loop", None),
+        };
+        // One line in three levels: tracing fixes the level of a line where it is written.
         macro_rules! line {
             ($level:ident) => {
                 $level!(
                     service,
-                    status,
-                    reason,
+                    status = self.reason.status().as_u16(),
+                    reason = body.reason,
                     endpoint,
                     why,
-                    code = self.more.code,
-                    callId = call_id,
-                    to = self.more.to,
+                    code = body.code,
+                    callId = body.call_id.as_ref().map(CallId::as_str),
+                    callSid = body.call_sid.as_ref().map(CallSid::as_str),
+                    to = body.to,
                     "request refused: {}",
-                    self.error
+                    body.error
                 )
             };
         }
-        match self.reason.severity() {
-            Severity::Failure => line!(error),
-            Severity::Notice => line!(warn),
-            Severity::Routine => line!(info),
+        match self.reason.level() {
+            Level::ERROR => line!(error),
+            Level::WARN => line!(warn),
+            _ => line!(info),
         }
-    }
-
-    /// One header more.
-    #[must_use]
-    pub fn with_header(mut self, name: header::HeaderName, value: HeaderValue) -> Self {
-        self.more.header = Some((name, value));
-        self
     }
 }
 
 impl From<Refusal> for Response<Bytes> {
     fn from(refusal: Refusal) -> Self {
-        let body = Body {
-            success: false,
-            error: &refusal.error,
-            reason: refusal.reason.as_str(),
-            message: &refusal.message,
-            suggestion: &refusal.message,
-            code: refusal.more.code,
-            details: refusal.more.code.map(more_info),
-            call_id: refusal.more.call_id.as_ref().map(CallId::as_str),
-        };
-        let mut response = json(refusal.reason.status(), &body);
-        if let Some((name, value)) = refusal.more.header {
-            response.headers_mut().insert(name, value);
-        }
+        let mut response = json(refusal.reason.status(), &refusal.body);
+        response.headers_mut().extend(refusal.body.header);
         response
     }
 }

@@ -1,7 +1,7 @@
-//! Requests that must come from Twilio: the signature is judged before anything else.
+//! Requests that must come from Twilio: the signature is verified before anything else.
 
 use bytes::Bytes;
-use http::{HeaderMap, Request};
+use http::{HeaderMap, Request, header};
 use tracing::warn;
 
 use crate::call::CallId;
@@ -9,7 +9,7 @@ use crate::settings::{AppUrl, Settings};
 use crate::twilio::{BadSignature, Form, Tried, Verifier, requested_url};
 
 use super::refusal::{Reason, Refusal};
-use super::{AskedPath, BODY_LIMIT, Endpoint, UnorderedQuery, UnreadableQuery, has_media_type};
+use super::{AskedPath, BODY_LIMIT, Endpoint, UnorderedQuery, UnreadableQuery};
 
 /// The most characters of a path that are logged: a caller chooses it.
 const MAX_LOGGED_PATH: usize = 120;
@@ -19,11 +19,11 @@ const MAX_LOGGED_PATH: usize = 120;
 pub(super) struct Webhook {
     /// Its parameters.
     pub(super) form: Form,
-    /// From the query; calls that rang us have none.
+    /// From the query; a call to our number has none.
     pub(super) call_id: Option<CallId>,
 }
 
-/// Believes a webhook or refuses it. Nothing has happened before this, and nothing does if it fails.
+/// Accepts a webhook or refuses it. Nothing else has happened before, and nothing does if it fails.
 pub(super) fn verified<E: Endpoint>(
     settings: &Settings,
     request: &Request<Bytes>,
@@ -45,24 +45,13 @@ pub(super) fn verified<E: Endpoint>(
         any(&urls, |url| verifier.verify(url, form.pairs(), signature))?;
         Ok(form)
     };
-    match verify() {
-        Ok(form) => {
-            of_our_account(settings, &form)?;
-            Ok(Webhook { form, call_id: call_id(request) })
-        }
-        Err(error) => {
-            log_refusal::<E>(request, app_url, verifier, &urls, error);
-            Err(Refusal::new(
-                Reason::InvalidSignature,
-                "Check that NEXT_PUBLIC_APP_URL is exactly the address Twilio calls, and TWILIO_AUTH_TOKEN its account's token.",
-            )
-            .logged())
-        }
-    }
+    let form = verify().map_err(|error| refusal::<E>(request, app_url, verifier, &urls, error))?;
+    of_our_account(settings, &form)?;
+    Ok(Webhook { form, call_id: call_id(request) })
 }
 
-/// An auth token may sign for more than one account. A body that is no form is no callback, and is told
-/// so later.
+/// An auth token may sign for more than one account. A body that is no form passes here, because it is
+/// refused later as no callback.
 fn of_our_account(settings: &Settings, form: &Form) -> Result<(), Refusal> {
     if settings.accounts.is_empty() {
         return Err(Refusal::misconfigured(&settings.problems));
@@ -80,9 +69,9 @@ fn of_our_account(settings: &Settings, form: &Form) -> Result<(), Refusal> {
     .because("twilio", why))
 }
 
-/// The URLs Twilio may have signed: ours, with the query as received or, where the host lost its
-/// order, in any. Whoever reorders a signed query says nothing that was not signed. None, where the query
-/// is no part of any URL.
+/// The URLs that Twilio may have signed: ours with the query as received or, where the host lost its
+/// order, with its parts in any order. A reordered query says nothing that was not signed. No URL at all
+/// if the query could not be read.
 fn requested_urls<E: Endpoint>(app_url: &AppUrl, request: &Request<Bytes>) -> Vec<String> {
     if request.extensions().get::<UnreadableQuery>().is_some() {
         return Vec::new();
@@ -99,25 +88,18 @@ fn any(
     urls: &[String],
     verify: impl Fn(&str) -> Result<(), BadSignature>,
 ) -> Result<(), BadSignature> {
-    let mut verdict = Err(BadSignature::Mismatch);
-    for url in urls {
-        verdict = verify(url);
-        if verdict.is_ok() {
-            break;
-        }
-    }
-    verdict
+    urls.iter().fold(Err(BadSignature::Mismatch), |verdict, url| verdict.or_else(|_| verify(url)))
 }
 
-/// Enough to see what is set wrong, and nothing to forge with: the query, the parameters and the
-/// signature stay out. The usual cause is a NEXT_PUBLIC_APP_URL that is not the address Twilio calls.
-fn log_refusal<E: Endpoint>(
+/// Refuses, and logs what an operator needs to find the wrong setting, usually a NEXT_PUBLIC_APP_URL that is not the
+/// address Twilio calls. The query, the parameters and the signature stay out: they could be replayed.
+fn refusal<E: Endpoint>(
     request: &Request<Bytes>,
     app_url: &AppUrl,
     verifier: &Verifier,
     urls: &[String],
     error: BadSignature,
-) {
+) -> Refusal {
     let asked = request.extensions().get::<AskedPath>().map(|asked| asked.0.as_str());
     let path: String =
         asked.unwrap_or_else(|| request.uri().path()).chars().take(MAX_LOGGED_PATH).collect();
@@ -137,6 +119,8 @@ fn log_refusal<E: Endpoint>(
         tokens = verifier.tokens(),
         "webhook refused"
     );
+    let message = "Check that NEXT_PUBLIC_APP_URL is exactly the address Twilio calls, and TWILIO_AUTH_TOKEN its account's token.";
+    Refusal::new(Reason::InvalidSignature, message).logged()
 }
 
 fn signature(headers: &HeaderMap) -> Result<&str, BadSignature> {
@@ -149,6 +133,15 @@ fn signature(headers: &HeaderMap) -> Result<&str, BadSignature> {
 fn call_id(request: &Request<Bytes>) -> Option<CallId> {
     let query = Form::parse(request.uri().query()?.as_bytes())?;
     CallId::parse(query.get("callId")?).ok()
+}
+
+/// Whether the body is said to be of this media type, whatever its parameters.
+pub(super) fn has_media_type(headers: &HeaderMap, media_type: &str) -> bool {
+    headers
+        .get(header::CONTENT_TYPE)
+        .and_then(|value| value.to_str().ok())
+        .and_then(|value| value.split(';').next())
+        .is_some_and(|given| given.trim().eq_ignore_ascii_case(media_type))
 }
 
 #[cfg(test)]

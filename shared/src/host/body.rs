@@ -13,7 +13,7 @@ use super::{finished, guarded};
 /// Reads the body and answers. One byte over the limit is enough to know: the endpoint refuses such
 /// a body in its own words, with its own headers.
 ///
-/// `client` is who asks as the server itself knows it, if it does.
+/// `client` is the client's address as the server itself knows it, if it does.
 pub async fn answer<E, B>(
     endpoint: E,
     app: Arc<App>,

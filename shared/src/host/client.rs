@@ -13,7 +13,7 @@ pub fn stated(text: Option<&str>) -> Option<ClientAddress> {
 }
 
 /// The last hop of `X-Forwarded-For`, which an Application Load Balancer appends, with a port if it
-/// is told to. What stands before it is the caller's own word. (In the mode `preserve` so is the last:
+/// is told to. The caller chose what is before it. (In the mode `preserve` the caller chose the last, too:
 /// never set `routing.http.xff_header_processing.mode`.)
 #[must_use]
 pub fn last_hop(headers: &HeaderMap) -> Option<ClientAddress> {

@@ -5,7 +5,6 @@ pub mod client;
 #[cfg(feature = "lambda")]
 pub mod lambda;
 mod log;
-mod start;
 #[cfg(feature = "vercel")]
 mod vercel;
 
@@ -14,16 +13,18 @@ use std::sync::Arc;
 use bytes::Bytes;
 use http::{HeaderValue, Method, Request, Response, header};
 use tokio::time::timeout;
-use tracing::error;
+use tracing::{error, warn};
 
 pub use log::{json_log, silence_panics};
-pub use start::{app, open_store};
-
-#[cfg(any(feature = "lambda", feature = "vercel"))]
-use crate::settings::Platform;
-use crate::settings::{Settings, Variables};
 
 use crate::endpoint::{App, Endpoint};
+use crate::net;
+use crate::ports::System;
+#[cfg(any(feature = "lambda", feature = "vercel"))]
+use crate::settings::Platform;
+use crate::settings::{Connect, Settings, Variables};
+use crate::store::{Absent, Store};
+use crate::values::StoreUrl;
 
 /// Why a process could not start or stopped.
 pub type Error = Box<dyn std::error::Error + Send + Sync>;
@@ -64,18 +65,82 @@ async fn run<E: Endpoint>(endpoint: E, app: Arc<App>) -> Result<(), Error> {
         platform @ (Platform::Bare | Platform::Vercel { .. }) => {
             vercel::run(endpoint, app, platform).await
         }
-        #[allow(unreachable_patterns, reason = "unreachable where both are carried")]
+        #[allow(unreachable_patterns, reason = "unreachable where both are compiled in")]
         platform => {
             let _ = (endpoint, app);
-            Err(format!("this build does not carry what {platform:?} needs").into())
+            Err(format!("{platform:?} was not compiled in (enable its cargo feature)").into())
         }
     }
 }
 
-/// Answers one request in a task of its own. A caller who hangs up does not cut a dial off between
-/// Twilio's answer and our record of it, and a panic becomes the endpoint's last word: one bad
-/// request takes neither its caller's answer nor the process with it. So does an answer that is not
-/// there when it must be.
+/// Builds everything that the settings ask for. Problems of the settings do not stop it: the endpoints
+/// answer each request with what is wrong, voice in words for a person.
+pub fn app(settings: Settings) -> Result<App, Error> {
+    announce(&settings);
+    let http = net::client()?;
+    let store = open_store(&settings, &http);
+    Ok(App::new(settings, store, http, Arc::new(System), Arc::new(System)))
+}
+
+/// Opens the store of the settings, or one that fails every request and says why. No connection is
+/// made yet: the first caller would wait for it.
+pub fn open_store(settings: &Settings, http: &reqwest::Client) -> Arc<dyn Store> {
+    open(settings, http).unwrap_or_else(|why| {
+        error!(service = "store", why, "the store could not be opened");
+        Arc::new(Absent(why))
+    })
+}
+
+#[allow(unused_variables, reason = "each build has some of the stores")]
+fn open(settings: &Settings, http: &reqwest::Client) -> Result<Arc<dyn Store>, String> {
+    let days = settings.calling.retention_days;
+    match &settings.store {
+        None => Err("no store is configured".to_owned()),
+        #[cfg(feature = "dynamodb")]
+        Some(StoreUrl::DynamoDb(url)) => Ok(Arc::new(crate::store::DynamoDb::new(url, http, days))),
+        #[cfg(feature = "redis")]
+        Some(StoreUrl::KvRest { url, token }) => {
+            Ok(Arc::new(crate::store::Redis::over_rest(url, token, http, days)))
+        }
+        #[cfg(feature = "redis")]
+        Some(StoreUrl::Redis(url)) => crate::store::Redis::over_resp(url, days)
+            .map(|store| Arc::new(store) as Arc<dyn Store>)
+            .map_err(|error| error.to_string()),
+        #[cfg(feature = "sqlite")]
+        Some(StoreUrl::Sqlite(path)) => crate::store::Sqlite::open(path, days)
+            .map(|store| Arc::new(store) as Arc<dyn Store>)
+            .map_err(|error| error.to_string()),
+        #[allow(unreachable_patterns, reason = "unreachable where every store is compiled in")]
+        Some(_) => Err("the store was not compiled in (enable its cargo feature)".to_owned()),
+    }
+}
+
+/// Logs what the deployer should know at once.
+fn announce(settings: &Settings) {
+    for problem in &settings.problems {
+        error!(variable = problem.name, problem = problem.what, "misconfigured");
+    }
+    if settings.elevenlabs.as_ref().is_some_and(|agent| agent.connect == Connect::SignedUrl) {
+        warn!(
+            "ELEVENLABS_CONNECT=signed-url: Twilio drops the query of a Stream url and with it the signature, so live calls end after a second with error 31921; use register-call"
+        );
+    }
+    if settings.platform.is_deployed() && settings.access.allow_anonymous {
+        warn!(
+            "ALLOW_ANONYMOUS_DIALLING is on: the Origin check stops other sites, not a person with curl, so only the limits bound the bill"
+        );
+    }
+    if settings.store.as_ref().is_some_and(StoreUrl::is_exposed) {
+        warn!(
+            service = "store",
+            "the store's password and every call travel unencrypted: use rediss:// where the provider has it"
+        );
+    }
+}
+
+/// Answers one request in a task of its own. A caller that hangs up does not cut a dial off between
+/// Twilio's answer and our record of it. A panic, and an answer that is late, become the endpoint's last
+/// word: one bad request ends neither its caller's answer nor the process.
 pub async fn guarded<E: Endpoint>(
     endpoint: E,
     app: Arc<App>,
@@ -118,8 +183,6 @@ mod tests {
     use http::StatusCode;
 
     use super::*;
-    use crate::ports::System;
-    use crate::store::Absent;
 
     /// Never answers.
     #[derive(Clone, Copy)]
@@ -145,7 +208,7 @@ mod tests {
     fn app() -> Arc<App> {
         let (settings, system) = (Settings::parse(&|_: &str| None), Arc::new(System));
         let store = Arc::new(Absent(String::new()));
-        let http = crate::net::client().unwrap();
+        let http = net::client().unwrap();
         Arc::new(App::new(settings, store, http, system.clone(), system))
     }
 

@@ -26,7 +26,7 @@ pub(super) async fn run<E: Endpoint>(
     app: Arc<App>,
     platform: Platform,
 ) -> Result<(), Error> {
-    // Without Vercel in front anybody may have written the header. The peer is not told.
+    // Without Vercel in front the caller may have written the header, and the crate does not tell the peer.
     let is_vercels = platform != Platform::Bare;
     let handler = move |request: vercel_runtime::Request, state: AppState| {
         let (app, last) = (Arc::clone(&app), Arc::clone(&app));

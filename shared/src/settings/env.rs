@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::ops::RangeInclusive;
 
+use crate::values::BaseUrl;
+
 /// What is wrong with one variable. Never holds its value.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Problem {
@@ -111,7 +113,7 @@ impl<'a> Env<'a> {
         self.optional(name, parse)
     }
 
-    /// A whole number with a default; out of range is a problem, and the default stands meanwhile.
+    /// A whole number. Out of range is a problem, and the default is taken.
     pub(super) fn number(&mut self, name: &str, default: u32, range: RangeInclusive<u32>) -> u32 {
         let parse = |text: &str| {
             let number = text.parse().ok().filter(|number| range.contains(number));
@@ -121,8 +123,8 @@ impl<'a> Env<'a> {
         self.optional(name, parse).unwrap_or(default)
     }
 
-    /// `true 1 yes on` or `false 0 no off`, in any case. Anything else is a problem, and reads as the
-    /// default meanwhile.
+    /// `true 1 yes on` or `false 0 no off`, in any case. Anything else is a problem, and the default is
+    /// taken.
     pub(super) fn flag(&mut self, name: &str, default: bool) -> bool {
         let parse = |text: &str| match text.to_ascii_lowercase().as_str() {
             "true" | "1" | "yes" | "on" => Ok(true),
@@ -145,7 +147,38 @@ impl<'a> Env<'a> {
         self.optional(name, all).unwrap_or_default()
     }
 
+    /// The base of a vendor's API.
+    pub(super) fn base_url(&mut self, name: &str, default: &str) -> Option<BaseUrl> {
+        match self.get(name) {
+            Some(_) => self.optional(name, BaseUrl::parse),
+            None => BaseUrl::parse(default).ok(),
+        }
+    }
+
+    /// Whether both are set. One without the other is a problem.
+    pub(super) fn has_pair(&mut self, first: &str, second: &str) -> bool {
+        match (self.get(first).is_some(), self.get(second).is_some()) {
+            (true, false) => self.problem(second, format!("is missing beside {first}")),
+            (false, true) => self.problem(first, format!("is missing beside {second}")),
+            (both, _) => return both,
+        }
+        false
+    }
+
     pub(super) fn into_problems(self) -> Vec<Problem> {
         self.problems.into_iter().map(|(name, what)| Problem { name, what }).collect()
+    }
+}
+
+/// Parses letters, digits and `marks`, `longest` characters at most.
+pub(super) fn word(
+    longest: usize,
+    marks: &str,
+    what: &str,
+) -> impl Fn(&str) -> Result<String, String> {
+    move |text| {
+        let is_one = |c: char| c.is_ascii_alphanumeric() || marks.contains(c);
+        let is_word = text.len() <= longest && text.chars().all(is_one);
+        if is_word { Ok(text.to_owned()) } else { Err(what.to_owned()) }
     }
 }

@@ -1,32 +1,20 @@
-//! Settings: the environment, parsed once into typed values (`interface.md` section 2).
+//! Settings: the environment, parsed once into typed values.
 //!
-//! Nothing is missing twice: every problem of every variable is collected, so that one answer names
-//! them all. A name is shown, a value never.
+//! Every problem of every variable is collected, so that one answer names them all. A name is shown, a
+//! value never.
 
-mod access;
-mod app_url;
-mod aws;
-mod destinations;
 mod dialling;
-mod elevenlabs;
 mod env;
-mod limits;
 mod platform;
-mod secret;
-mod store_url;
-mod twilio;
+mod store;
+mod vendors;
 mod voice;
 
-pub use access::{Access, Anonymous, Token};
-pub use app_url::{AppUrl, BaseUrl, Origin};
-pub use destinations::Destinations;
-pub use dialling::{Calling, CampaignVariable};
-pub use elevenlabs::{Connect, ElevenLabs};
+pub use crate::elevenlabs::{Connect, ElevenLabs};
+pub use crate::values::{AppUrl, AwsIdentity, BaseUrl, DynamoDbUrl, Origin, Secret, StoreUrl};
+pub use dialling::{Access, Anonymous, CallLimits, Calling, CampaignVariable, Destinations, Token};
 pub use env::{Problem, Variables};
-pub use limits::CallLimits;
 pub use platform::Platform;
-pub use secret::Secret;
-pub use store_url::{AwsIdentity, DynamoDbUrl, StoreUrl};
 pub use voice::{Apologies, Apology, Voice};
 
 use crate::call::{AccountSid, E164};
@@ -53,11 +41,11 @@ pub struct Settings {
     pub elevenlabs: Option<ElevenLabs>,
     /// Where calls are kept.
     pub store: Option<StoreUrl>,
-    /// Who may dial and read.
+    /// Which callers may dial and read.
     pub access: Access,
     /// Defaults and bounds of a call.
     pub calling: Calling,
-    /// Whom we ring, and when.
+    /// Which numbers are dialled, and at what hours.
     pub destinations: Destinations,
     /// What bounds the bill.
     pub limits: CallLimits,
@@ -78,8 +66,8 @@ pub struct DialSettings<'a> {
     pub phone_number: &'a E164,
 }
 
-/// The variables that hold a vendor's secret or our own. Each function needs only some of them
-/// ([`Endpoint::SECRETS`](crate::endpoint::Endpoint::SECRETS)).
+/// The variables that hold a vendor's secret or our own. Each function needs only some of them: its
+/// endpoint's `SECRETS`.
 pub const SECRETS: [&str; 6] = [
     "ELEVENLABS_API_KEY",
     "MAKE_CALL_TOKEN",
@@ -102,29 +90,22 @@ impl Settings {
     pub fn parse(variables: &dyn Variables) -> Self {
         let mut env = Env::new(variables);
         let platform = Platform::detect(variables);
-        let twilio = twilio::account(&mut env);
-        let app_url = app_url::app_url(&mut env);
-        let access = access::access(&mut env, platform);
-        let elevenlabs = elevenlabs::elevenlabs(&mut env);
-        let calling = dialling::calling(&mut env, elevenlabs.as_ref().map(|agent| agent.connect));
+        let twilio = vendors::account(&mut env);
+        let elevenlabs = vendors::elevenlabs(&mut env);
         Self {
-            app_url,
-            verifier: twilio::verifier(&mut env),
-            accounts: twilio::accounts(&mut env),
-            phone_number: env.required("TWILIO_PHONE_NUMBER", |text| {
-                E164::parse(text).map_err(|wrong| {
-                    format!("must be a phone number such as +12125550100: {wrong}")
-                })
-            }),
-            elevenlabs,
-            store: store_url::store(&mut env, platform),
+            app_url: vendors::app_url(&mut env),
+            verifier: vendors::verifier(&mut env),
+            accounts: vendors::accounts(&mut env),
+            phone_number: vendors::phone_number(&mut env),
+            store: store::store(&mut env, platform),
+            access: dialling::access(&mut env, platform),
+            calling: dialling::calling(&mut env, elevenlabs.as_ref().map(|agent| agent.connect)),
+            destinations: dialling::destinations(&mut env, twilio.as_ref()),
+            limits: dialling::limits(&mut env),
             voice: voice::voice(&mut env),
-            destinations: destinations::destinations(&mut env, twilio.as_ref()),
-            limits: limits::limits(&mut env),
             platform,
             twilio,
-            access,
-            calling,
+            elevenlabs,
             problems: env.into_problems(),
         }
     }

@@ -1,7 +1,5 @@
 //! Settings: what is missing or malformed is named, all of it at once, and no value ever prints.
 
-mod limits;
-
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -9,7 +7,7 @@ use super::*;
 use crate::call::DynamicVariables;
 use crate::twilio::ConnectStream;
 
-type Vars = BTreeMap<&'static str, String>;
+pub(super) type Vars = BTreeMap<&'static str, String>;
 
 const SECRETS: [(&str, &str); 6] = [
     ("TWILIO_AUTH_TOKEN", "secret-auth-token"),
@@ -21,7 +19,7 @@ const SECRETS: [(&str, &str); 6] = [
 ];
 
 /// What the original guide asks for, and a store.
-fn good() -> Vars {
+pub(super) fn good() -> Vars {
     Vars::from([
         ("TWILIO_ACCOUNT_SID", format!("AC{}", "a".repeat(32))),
         ("TWILIO_AUTH_TOKEN", "secret-auth-token".to_owned()),
@@ -33,24 +31,24 @@ fn good() -> Vars {
     ])
 }
 
-fn with(changes: &[(&'static str, &str)]) -> Vars {
+pub(super) fn with(changes: &[(&'static str, &str)]) -> Vars {
     let mut vars = good();
     vars.extend(changes.iter().map(|(name, value)| (*name, (*value).to_owned())));
     vars
 }
 
-fn parse(vars: &Vars) -> Settings {
+pub(super) fn parse(vars: &Vars) -> Settings {
     Settings::parse(&|name: &str| vars.get(name).cloned())
 }
 
 /// The names of all problems.
-fn problems(vars: &Vars) -> Vec<String> {
+pub(super) fn problems(vars: &Vars) -> Vec<String> {
     parse(vars).problems.into_iter().map(|problem| problem.name).collect()
 }
 
 #[cfg(feature = "sqlite")]
 #[track_caller]
-fn assert_refused(name: &'static str, values: &[&str]) {
+pub(super) fn assert_refused(name: &'static str, values: &[&str]) {
     for value in values {
         assert_eq!(problems(&with(&[(name, value)])), [name], "{name}={value}");
     }
@@ -58,7 +56,7 @@ fn assert_refused(name: &'static str, values: &[&str]) {
 
 #[cfg(feature = "sqlite")]
 #[track_caller]
-fn assert_taken(name: &'static str, values: &[&str]) {
+pub(super) fn assert_taken(name: &'static str, values: &[&str]) {
     for value in values {
         assert_eq!(problems(&with(&[(name, value)])), [""; 0], "{name}={value}");
     }
@@ -260,26 +258,6 @@ fn a_second_auth_token_checks_webhooks_too() {
     assert_eq!(tokens(&with(&[("TWILIO_AUTH_TOKEN", "")])), "None");
 }
 
-#[cfg(feature = "sqlite")]
-#[test]
-fn what_is_set_but_no_token_opens_nothing() {
-    let token = |value: &str| parse(&with(&[("MAKE_CALL_TOKEN", value)])).access.token;
-    assert!(matches!(parse(&good()).access.token, Token::Unset));
-    assert!(matches!(token("sixteen-letters!"), Token::Set(all) if all.len() == 1));
-    let both = [
-        ("MAKE_CALL_TOKEN", "sixteen-letters!"),
-        ("MAKE_CALL_TOKEN_SECONDARY", "sixteen-letters?"),
-    ];
-    assert!(matches!(parse(&with(&both)).access.token, Token::Set(all) if all.len() == 2));
-    assert_eq!(problems(&with(&both[1..])), ["MAKE_CALL_TOKEN"]);
-    for bad in
-        ["", "  ", "fifteen-letters", "x", "long enough but with spaces", "long-enough-but-\u{fc}"]
-    {
-        assert!(matches!(token(bad), Token::Malformed), "{bad}");
-        assert_refused("MAKE_CALL_TOKEN", &[bad]);
-    }
-}
-
 #[test]
 fn a_flag_takes_one_list_of_words_and_everything_else_is_refused() {
     let records = |value| parse(&with(&[("RECORD_CALLS", value)])).calling.record_calls;
@@ -294,69 +272,11 @@ fn a_flag_takes_one_list_of_words_and_everything_else_is_refused() {
 }
 
 #[test]
-fn the_agents_default_variables_are_checked_at_start_naming_the_one_that_is_wrong() {
-    let json = r#"{"_agent_name_": "Alex", "attempt": 1, "note": null}"#;
-    let set = parse(&with(&[("DYNAMIC_VARIABLES", json)])).calling.default_variables;
-    assert_eq!(set.iter().count(), 3);
-    for (json, named) in [
-        (r#"{"_agent_name_": []}"#, "_agent_name_"),
-        (r#"{"system__x": 1}"#, "system__x"),
-        (r#"{"a": 1, "a": 2}"#, "\"a\""),
-        ("Alex", "line 1, column 1"),
-    ] {
-        let settings = parse(&with(&[("DYNAMIC_VARIABLES", json)]));
-        let [problem] = settings.problems.as_slice() else { panic!("{json}") };
-        assert!(problem.to_string().contains(named) && !problem.what.contains("Alex"), "{problem}");
-    }
-    let signed = [("DYNAMIC_VARIABLES", "{\"a\":1}"), ("ELEVENLABS_CONNECT", "signed-url")];
-    assert_eq!(problems(&with(&signed)), ["DYNAMIC_VARIABLES"]);
-}
-
-#[test]
-fn campaign_variables_are_pairs_of_a_member_and_a_variable() {
-    let set = |text| parse(&with(&[("CAMPAIGN_VARIABLES", text)])).calling.campaign_variables;
-    let pair = |member: &str, variable: &str| CampaignVariable {
-        member: member.to_owned(),
-        variable: variable.to_owned(),
-    };
-    assert_eq!(set("a=b, a = c ,"), [pair("a", "b"), pair("a", "c")]);
-    assert_refused(
-        "CAMPAIGN_VARIABLES",
-        &["a", "a=", "=b", "a=call_id", "a=system__x", "a=secret__x", "a=x,b=x"],
-    );
-}
-
-#[test]
 fn the_voice_of_apologies_is_a_name() {
     let set = |name| parse(&with(&[("VOICE_NAME", name)])).voice.apologies.voice;
     assert_eq!(set("Polly.Joanna-Neural").as_deref(), Some("Polly.Joanna-Neural"));
     assert_eq!(set(""), None);
     assert_refused("VOICE_NAME", &["Polly Joanna", "x\"/><Hangup/>"]);
-}
-
-#[test]
-fn anonymous_dialling_is_off_where_strangers_can_reach_it_unless_the_setting_says_otherwise() {
-    let lambda = ("AWS_LAMBDA_RUNTIME_API", "127.0.0.1:9001");
-    let vercel = ("VERCEL_IPC_PATH", "/ipc");
-    let allowed = |changes: &[(&'static str, &str)]| parse(&with(changes)).access.allow_anonymous;
-    assert!(allowed(&[]) && !allowed(&[lambda]) && !allowed(&[vercel]));
-    assert!(allowed(&[lambda, ("ALLOW_ANONYMOUS_DIALLING", "true")]));
-    assert!(!allowed(&[("ALLOW_ANONYMOUS_DIALLING", "false")]));
-}
-
-#[test]
-fn callers_without_the_token_have_a_share_of_the_whole() {
-    let share = |changes: &[(&'static str, &str)]| parse(&with(changes)).access.anonymous;
-    let defaults = Anonymous {
-        max_per_day: 50,
-        max_concurrent: 3,
-        time_limit_seconds: 300,
-        variables: Vec::new(),
-    };
-    assert_eq!(share(&[]), defaults);
-    assert_eq!(share(&[("ANONYMOUS_VARIABLES", "a, b")]).variables, ["a", "b"]);
-    assert_refused("ANONYMOUS_VARIABLES", &["secret__key", "call_id", "a,system__x"]);
-    assert_refused("ANONYMOUS_MAX_PER_DAY", &["0", "many"]);
 }
 
 #[test]

@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use crate::twilio::{ConnectStream, is_xml_text};
 
-use super::env::Env;
+use super::env::{Env, word};
 
 /// Twilio waits 15 s for the whole of a webhook, connecting included.
-const LONGEST_BUDGET_SECONDS: u8 = 14;
+const LONGEST_BUDGET_SECONDS: u32 = 14;
 
 /// Leaves the signed URL room within Twilio's 64 kB of TwiML.
 const LONGEST_STREAM_BYTES: usize = 32 * 1024;
@@ -66,7 +66,7 @@ impl Apologies {
 }
 
 pub(super) fn voice(env: &mut Env<'_>) -> Voice {
-    let seconds = env.number("VOICE_BUDGET_SECONDS", 8, 1..=LONGEST_BUDGET_SECONDS.into());
+    let seconds = env.number("VOICE_BUDGET_SECONDS", 8, 1..=LONGEST_BUDGET_SECONDS);
     let mut sentence =
         |name, default: &str| env.optional(name, sayable).unwrap_or_else(|| default.to_owned());
     let apologies = Apologies {
@@ -76,8 +76,13 @@ pub(super) fn voice(env: &mut Env<'_>) -> Voice {
             "Configuration error. Please contact support.",
         ),
         other: sentence("VOICE_APOLOGY_OTHER", "Technical difficulties. Please try again later."),
-        language: env.optional("VOICE_LANGUAGE", language),
-        voice: env.optional("VOICE_NAME", voice_name),
+        language: env
+            .optional("VOICE_LANGUAGE", word(35, "-", "must be a language tag such as en-US")),
+        // Twilio's own voices and those of Amazon Polly and Google share this spelling.
+        voice: env.optional(
+            "VOICE_NAME",
+            word(64, ".-_", "must be a voice of Twilio's <Say>, such as Polly.Joanna"),
+        ),
     };
     let track = env.optional("STREAM_TRACK", |text| match text {
         "inbound_track" => Ok(()),
@@ -106,23 +111,6 @@ fn sayable(text: &str) -> Result<String, String> {
         Ok(text.to_owned())
     } else {
         Err("must be at most 4096 characters, none of them control characters".to_owned())
-    }
-}
-
-fn language(text: &str) -> Result<String, String> {
-    if text.len() <= 35 && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-') {
-        Ok(text.to_owned())
-    } else {
-        Err("must be a language tag such as en-US".to_owned())
-    }
-}
-
-/// Twilio's own voices and those of Amazon Polly and Google share this spelling.
-fn voice_name(text: &str) -> Result<String, String> {
-    if text.len() <= 64 && text.bytes().all(|b| b.is_ascii_alphanumeric() || b".-_".contains(&b)) {
-        Ok(text.to_owned())
-    } else {
-        Err("must be a voice of Twilio's <Say>, such as Polly.Joanna".to_owned())
     }
 }
 

@@ -3,10 +3,10 @@
 //! Every field but `CallSid` is optional: Twilio leaves some empty, adds others without notice, and a
 //! callback whose particulars are missing is still news of the call.
 //!
-//! Twilio's signature joins names and values without separators. Whoever has captured a callback can
-//! therefore move the borders between them, and the signature still fits. So a field acts only with a
-//! value that Twilio writes there, and none acts where a name we act on stands across a border or in
-//! a value.
+//! Twilio's signature joins names and values without separators. An attacker who has captured a
+//! callback can therefore move the borders between them, and the signature still fits. So a field acts
+//! only with a value that Twilio writes there, and none acts where a name we act on is found across a
+//! border or in a value.
 
 use crate::call::{
     AgentAnswer, AnsweredBy, CallId, CallRef, CallSid, CallStatus, Direction, Fact, Observation,
@@ -16,7 +16,7 @@ use crate::call::{
 
 use super::Form;
 
-/// Whatever this is, it is no callback of Twilio's: the `CallSid` is missing or malformed, or the
+/// This is no callback of Twilio's: the `CallSid` is missing or malformed, or the
 /// borders between names and values have been moved.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct NotACallback;
@@ -41,7 +41,7 @@ fn call_sid(form: &Form) -> Result<CallSid, NotACallback> {
     call_sid.ok_or(NotACallback)
 }
 
-/// Which call a form speaks of.
+/// Which call a form is about.
 fn call_ref(form: &Form, call_id: Option<CallId>) -> Result<CallRef, NotACallback> {
     Ok(CallRef::Named { call_sid: call_sid(form)?, call_id })
 }
@@ -93,7 +93,7 @@ pub fn recording_callback(
 }
 
 /// What another leg than the call itself tells under our `callId`: Twilio posts the callbacks of a
-/// `<Dial>`'s leg to its parent's address. It is put down under the `callId` alone, so that it names
+/// `<Dial>`'s leg to its parent's address. It is recorded under the `callId` alone, so that it names
 /// nothing, and it may come before anything of the call itself.
 fn by_leg(form: &Form, call: CallRef, seen: Observation) -> (CallRef, Observation) {
     match (&call, form.get("ParentCallSid")) {
@@ -165,15 +165,15 @@ pub struct VoiceRequest {
     pub call: CallRef,
     /// `CallSid`.
     pub call_sid: CallSid,
-    /// Who rings, for the agent's `system__caller_id`.
+    /// The calling party, for the agent's `system__caller_id`.
     pub from: Party,
-    /// Who is rung.
+    /// The called party.
     pub to: Party,
     /// Which way.
     pub direction: Direction,
     /// For the observation of the answer.
     pub answer: AgentAnswer,
-    /// Why nobody is to be connected to an agent, for the log.
+    /// Why no agent is to be connected, for the log.
     pub refusal: Option<&'static str>,
 }
 

@@ -1,4 +1,5 @@
-//! What Twilio's error codes and SIP's responses really mean, which well-known guides get wrong: 13227 is not about money, 11200 not about phone numbers, 20003 not about trial accounts.
+//! What Twilio's error codes and SIP's responses really mean, which well-known guides get wrong:
+//! 13227 is not about money, 11200 not about phone numbers, 20003 not about trial accounts.
 
 /// A code in words for a person.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -73,7 +74,7 @@ const ROWS: &[(u32, &str, &str)] = &[
     (20008, "Twilio's test credentials cannot do this.", "Use live credentials."),
     (20403, "The Twilio account is suspended or closed.", SUPPORT),
     (20404, "Twilio knows no such resource under this account.", CREDENTIALS),
-    (20429, "Twilio had too many requests at once and did not process this one.", "Wait a moment and dial again: nothing was dialled."),
+    (20429, "Twilio is rate limiting this account and did not process this request.", "Wait a moment and dial again: nothing was dialled."),
     (20500, "Twilio failed; the call may or may not have been placed.", "Do not dial again: follow the call by its callId."),
     (20503, "Twilio was unavailable; the call may or may not have been placed.", "Do not dial again: follow the call by its callId."),
     (21201, "No number to call was given.", BUG),
@@ -115,7 +116,7 @@ const ROWS: &[(u32, &str, &str)] = &[
     (573_005, "A trial account may call verified recipients only, and this one is not verified.", "Verify the number in Twilio's console, or upgrade the account."),
 ];
 
-/// How a call that reached nobody ended, as the network beyond Twilio words it. Ordered by code.
+/// How a call that was not answered ended, as the network beyond Twilio words it. Ordered by code.
 #[rustfmt::skip]
 const SIP: &[(u16, &str, &str)] = &[
     (403, "The call was refused on its way (SIP 403).", "Check geographic permissions in Twilio's console, and whether calls from this number are blocked there."),

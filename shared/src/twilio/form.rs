@@ -33,9 +33,9 @@ impl Form {
         digits.parse().ok()
     }
 
-    /// Whether each of these names stands once at most, and nowhere but in a name. The signature
-    /// covers names and values joined in the order of the names; where a border has been moved, what
-    /// was a name stands across a border or in a value.
+    /// Whether each of these names occurs once at most, and only inside a name. The signature covers
+    /// names and values joined in the order of the names; where a border has been moved, a former name
+    /// lies across a border or in a value.
     #[must_use]
     pub fn keeps_borders(&self, names: &[&str]) -> bool {
         let mut sorted: Vec<&(String, String)> = self.0.iter().collect();

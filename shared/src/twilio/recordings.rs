@@ -1,7 +1,7 @@
 //! A call's recordings: which there are, and their audio, fetched from Twilio with our credentials.
 //!
 //! The address is built from the API's base, our account and the RecordingSid. The `RecordingUrl` of
-//! a callback is never fetched: it is somebody else's text.
+//! a callback is never fetched: a sender could choose it.
 
 mod range;
 
@@ -84,12 +84,6 @@ pub enum FetchError {
     },
 }
 
-/// How long a reader waits for the list of a call's recordings.
-const LIST_TIMEOUT: Duration = Duration::from_secs(4);
-
-/// A recording's description has about 1 KiB.
-const LIST_LIMIT: usize = 256 * 1024;
-
 #[derive(Deserialize)]
 struct List {
     recordings: Vec<Listed>,
@@ -111,22 +105,11 @@ pub async fn list_recordings(
     account: &Account,
     call_sid: &CallSid,
 ) -> Result<Vec<RecordingEvent>, String> {
-    let url = account.resource(&format!("Calls/{call_sid}/Recordings.json?PageSize=50"));
-    let request = account.sign_in(http.get(url));
-    let request = request.header("accept", "application/json").timeout(LIST_TIMEOUT);
-    let response = http.send(request).await.map_err(|error| error.to_string())?;
-    match response.status() {
-        StatusCode::NOT_FOUND => return Ok(Vec::new()),
-        status if !status.is_success() => return Err(format!("HTTP {status}")),
-        _ => {}
-    }
-    let body = net::read_limited(response, LIST_LIMIT).await.map_err(|error| error.to_string())?;
-    listed(&body)
+    let resource = format!("Calls/{call_sid}/Recordings.json?PageSize=50");
+    Ok(account.look_up(http, &resource).await?.map(listed).unwrap_or_default())
 }
 
-fn listed(body: &[u8]) -> Result<Vec<RecordingEvent>, String> {
-    let list: List =
-        serde_json::from_slice(body).map_err(|_| "an answer that is no list".to_owned())?;
+fn listed(list: List) -> Vec<RecordingEvent> {
     let event = |listed: Listed| {
         let status = match listed.status.as_str() {
             // The words of the REST API that callbacks do not have.
@@ -142,7 +125,7 @@ fn listed(body: &[u8]) -> Result<Vec<RecordingEvent>, String> {
             error_code: listed.error_code.filter(|code| *code != 0),
         })
     };
-    Ok(list.recordings.into_iter().filter_map(event).collect())
+    list.recordings.into_iter().filter_map(event).collect()
 }
 
 impl FetchError {
@@ -272,6 +255,11 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::twilio::rest::parsed;
+
+    fn listed(body: &[u8]) -> Result<Vec<RecordingEvent>, String> {
+        parsed(body).map(super::listed)
+    }
 
     #[test]
     fn a_list_tells_every_recording_in_the_words_of_callbacks() {

@@ -1,4 +1,4 @@
-//! Twilio's REST API: the dial, and how it can end (`twilio.md` 1.5 to 1.8).
+//! Twilio's REST API: the dial, how it can end, and what Twilio knows of a call.
 //!
 //! Creating a call is not idempotent and Twilio has no idempotency key. So each outcome is one of
 //! three: placed, certainly not placed, or unknown; and an unknown one is never tried again.
@@ -8,13 +8,13 @@ use std::time::Duration;
 use bytes::Bytes;
 use reqwest::{RequestBuilder, Response, StatusCode};
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
 use tokio::time::{Instant, sleep};
 
-use crate::call::{AccountSid, CallSid, CallStatus};
+use crate::call::{AccountSid, CallSid, CallStatus, StatusEvent, Timestamp};
 use crate::net::{self, Http, ReadError, SendError};
-use crate::settings::{BaseUrl, Secret};
-
-use super::created_call;
+use crate::values::{BaseUrl, Secret};
 
 /// How long a dial waits for Twilio's answer, all tries together. After that the outcome counts as
 /// unknown.
@@ -24,11 +24,14 @@ pub(crate) const DIAL_TIMEOUT: Duration = Duration::from_secs(10);
 const TRIES: u32 = 3;
 const PAUSE: Duration = Duration::from_millis(250);
 
-/// The longest pause that Twilio may ask for. Somebody is waiting who pressed a button.
+/// The longest pause that Twilio may ask for: a person who pressed a button is waiting.
 const LONGEST_PAUSE: Duration = Duration::from_secs(2);
 
-/// The Call resource has about 2 KiB.
-const ANSWER_LIMIT: usize = 64 * 1024;
+/// How long the reader of a page waits for what Twilio knows.
+const LOOK_UP_TIMEOUT: Duration = Duration::from_secs(4);
+
+/// A Call resource has about 2 KiB, a list of fifty recordings about 50.
+const ANSWER_LIMIT: usize = 256 * 1024;
 
 /// What REST calls are signed in with.
 #[derive(Clone, Debug)]
@@ -71,6 +74,41 @@ impl Account {
     pub fn resource(&self, resource: &str) -> String {
         format!("{}/2010-04-01/Accounts/{}/{resource}", self.api_url.as_str(), self.sid)
     }
+
+    /// Gets a resource. `None`: Twilio does not know it. Errors are texts for the log.
+    pub(super) async fn look_up<T: DeserializeOwned>(
+        &self,
+        http: &Http,
+        resource: &str,
+    ) -> Result<Option<T>, String> {
+        let request = self.sign_in(http.get(self.resource(resource)));
+        let request = request.header("accept", "application/json").timeout(LOOK_UP_TIMEOUT);
+        let response = http.send(request).await.map_err(|error| error.to_string())?;
+        match response.status() {
+            StatusCode::NOT_FOUND => Ok(None),
+            status if !status.is_success() => Err(format!("HTTP {status}")),
+            _ => {
+                let body = net::read_limited(response, ANSWER_LIMIT).await;
+                parsed(&body.map_err(|error| error.to_string())?).map(Some)
+            }
+        }
+    }
+}
+
+pub(super) fn parsed<T: DeserializeOwned>(body: &[u8]) -> Result<T, String> {
+    serde_json::from_slice(body).map_err(|_| "an answer of another shape".to_owned())
+}
+
+/// What we need of a Call resource, which has some thirty fields more. What only an ended call has is
+/// text or null; of whatever type it is, a call that was created has a SID all the same.
+#[derive(Deserialize)]
+struct CallResource {
+    sid: String,
+    status: Option<String>,
+    #[serde(default)]
+    duration: Value,
+    #[serde(default)]
+    end_time: Value,
 }
 
 /// Why there is no call to show for a dial.
@@ -83,7 +121,7 @@ pub enum DialError {
         /// Seconds, from Twilio's `Retry-After` or 1.
         retry_after: u32,
     },
-    /// Twilio's definite no, with its code where it gave one.
+    /// Twilio rejected the call, with its code where it gave one.
     Rejected {
         /// HTTP status.
         status: u16,
@@ -108,7 +146,7 @@ pub enum DialError {
 }
 
 /// Dials. `form` is [`super::create_call_form`]'s. Tried again only where nothing can have been
-/// dialled: no connection, or 429, which Twilio never processes (`twilio.md` 1.6).
+/// dialled: no connection, or 429, which Twilio never processes.
 pub async fn create_call(
     http: &Http,
     account: &Account,
@@ -171,13 +209,13 @@ fn outcome(
             .map_err(|why| DialError::Unknown { why }),
         401 => Err(DialError::Unauthorized { code: code() }),
         429 => Err(DialError::RateLimited { code: code(), retry_after }),
-        // 408: somebody on the way gave up waiting; whether Twilio did its part is not said.
+        // 408: a proxy on the way gave up waiting; whether Twilio did its part is not said.
         400..=407 | 409..=499 => Err(DialError::Rejected { status: status.as_u16(), code: code() }),
         _ => Err(DialError::Unknown { why: format!("HTTP {status}") }),
     }
 }
 
-/// A connection that never stood means nothing was sent; everything later is unknown.
+/// Without a connection nothing was sent; everything later is unknown.
 fn not_answered(error: SendError) -> DialError {
     match error {
         SendError::NotSent(why) => DialError::Unreachable { why },
@@ -200,8 +238,53 @@ fn error_code(body: &[u8]) -> Option<u32> {
     serde_json::from_slice::<ErrorBody>(body).ok()?.code
 }
 
+/// Reads a 201. `None` if it names no call: then the phone may be ringing or not.
+#[must_use]
+pub fn created_call(body: &[u8]) -> Option<(CallSid, CallStatus)> {
+    let call: CallResource = parsed(body).ok()?;
+    let status = CallStatus::parse(call.status.as_deref().unwrap_or("queued"));
+    Some((CallSid::parse(&call.sid).ok()?, status))
+}
+
+/// How a call ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CallEnd {
+    /// A terminal status, and how long the call lasted.
+    pub event: StatusEvent,
+    /// When; sometimes unknown for calls that were not answered.
+    pub at: Option<Timestamp>,
+}
+
+/// Looks a call up. `None`: it has not ended. Errors are texts for the log.
+pub async fn fetch_call_end(
+    http: &Http,
+    account: &Account,
+    call_sid: &CallSid,
+) -> Result<Option<CallEnd>, String> {
+    match account.look_up(http, &format!("Calls/{call_sid}.json")).await? {
+        Some(call) => call_end(call, call_sid),
+        None => Err("Twilio does not know the call".to_owned()),
+    }
+}
+
+fn call_end(call: CallResource, call_sid: &CallSid) -> Result<Option<CallEnd>, String> {
+    if call.sid != call_sid.as_str() {
+        return Err("the answer is about another call".to_owned());
+    }
+    let status = CallStatus::parse(&call.status.ok_or("an answer without a status")?);
+    Ok(status.is_terminal().then(|| CallEnd {
+        event: StatusEvent {
+            duration_seconds: call.duration.as_str().and_then(|seconds| seconds.parse().ok()),
+            ..StatusEvent::of(status)
+        },
+        at: call.end_time.as_str().and_then(Timestamp::parse_rfc2822),
+    }))
+}
+
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
 
     fn after(status: u16, body: &str) -> Result<(CallSid, CallStatus), DialError> {
@@ -233,5 +316,50 @@ mod tests {
     #[test]
     fn a_rate_limited_dial_was_never_processed() {
         assert_eq!(after(429, ""), Err(DialError::RateLimited { code: None, retry_after: 1 }));
+    }
+
+    #[test]
+    fn a_201_that_names_no_call_is_no_answer() {
+        for body in ["", "<html>", "{}", r#"{"sid": 7}"#, r#"{"sid": "CA1"}"#, "[]"] {
+            assert_eq!(created_call(body.as_bytes()), None, "{body}");
+        }
+        let sid = format!("CA{}", "1".repeat(32));
+        let (found, status) =
+            created_call(format!(r#"{{"sid":"{sid}","status":null}}"#).as_bytes()).unwrap();
+        assert_eq!((found.as_str(), status), (sid.as_str(), CallStatus::Queued));
+        let odd = format!(r#"{{"sid":"{sid}","status":"queued","duration":0,"end_time":{{}}}}"#);
+        assert!(created_call(odd.as_bytes()).is_some());
+    }
+
+    fn sid() -> CallSid {
+        CallSid::parse(&format!("CA{}", "1".repeat(32))).unwrap()
+    }
+
+    fn end_of(body: &[u8]) -> Result<Option<CallEnd>, String> {
+        call_end(parsed(body)?, &sid())
+    }
+
+    #[test]
+    fn an_ended_call_tells_its_end_and_a_running_one_none() {
+        let body = json!({"sid": sid().as_str(), "status": "completed", "duration": "37",
+            "end_time": "Sun, 22 Nov 2026 10:06:01 +0000", "price": null});
+        let end = end_of(body.to_string().as_bytes()).unwrap().unwrap();
+        assert_eq!(
+            (end.event.status, end.event.duration_seconds),
+            (CallStatus::Completed, Some(37))
+        );
+        assert_eq!(end.at, Timestamp::parse_rfc3339("2026-11-22T10:06:01Z"));
+        for status in ["queued", "ringing", "in-progress", "a new word"] {
+            let body = json!({"sid": sid().as_str(), "status": status}).to_string();
+            assert_eq!(end_of(body.as_bytes()), Ok(None), "{status}");
+        }
+    }
+
+    #[test]
+    fn what_is_not_this_call_is_an_error() {
+        let other = json!({"sid": "CA2", "status": "completed"}).to_string();
+        for body in ["", "<html>", "{}", "[]", other.as_str()] {
+            assert!(end_of(body.as_bytes()).is_err(), "{body}");
+        }
     }
 }

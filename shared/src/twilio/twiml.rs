@@ -5,7 +5,7 @@ use std::fmt;
 use reqwest::Url;
 use roxmltree::{Document, Node, ParsingOptions};
 
-use crate::settings::BaseUrl;
+use crate::values::BaseUrl;
 
 /// Twilio refuses more (11750).
 const MAX_TWIML_BYTES: usize = 64 * 1024;
@@ -22,7 +22,7 @@ pub fn hang_up() -> String {
     format!("{DECLARATION}<Response><Hangup/></Response>")
 }
 
-/// `<Say>` and `<Hangup/>`: the last word of every failure.
+/// `<Say>` and `<Hangup/>`: how every failure ends.
 #[must_use]
 pub fn say_and_hang_up(sentence: &str, voice: Option<&str>, language: Option<&str>) -> String {
     let sentence = escape(&sentence.chars().take(MAX_SAY_CHARS).collect::<String>());
@@ -37,8 +37,8 @@ pub fn say_and_hang_up(sentence: &str, voice: Option<&str>, language: Option<&st
 pub struct StreamUrl(String);
 
 impl StreamUrl {
-    /// Takes a `wss` URL as it is written. What two parsers may read differently is refused, for ours
-    /// is not Twilio's.
+    /// Takes a `wss` URL as it is written. What two parsers may read differently is refused: Twilio's
+    /// parser is not ours.
     #[must_use]
     pub fn parse(text: &str, api_url: &BaseUrl) -> Option<Self> {
         let rest = text.strip_prefix("wss://")?;
@@ -315,7 +315,7 @@ fn is_xml_char(c: char) -> bool {
     matches!(c, '\t' | '\n' | '\r' | '\u{20}'..='\u{d7ff}' | '\u{e000}'..='\u{fffd}' | '\u{10000}'..)
 }
 
-/// Whether every character can stand in XML.
+/// Whether XML can hold every character.
 pub(crate) fn is_xml_text(text: &str) -> bool {
     text.chars().all(is_xml_char)
 }

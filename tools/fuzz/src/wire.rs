@@ -5,7 +5,7 @@ use std::sync::{Mutex, PoisonError};
 
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use reqwest::{Request, Response};
-use shared::net::{Carried, SendError, Wire};
+use shared::net::{SendError, Sent, Transport};
 
 /// To every request the same.
 pub(crate) struct Told;
@@ -36,8 +36,8 @@ pub(crate) fn told(status: &str, header: (&str, &str), body: &[u8]) {
     *NEXT.lock().unwrap_or_else(PoisonError::into_inner) = Some(answer);
 }
 
-impl Wire for Told {
-    fn carry(&self, _: Request) -> Carried<'_> {
+impl Transport for Told {
+    fn send(&self, _: Request) -> Sent<'_> {
         let answer = NEXT.lock().unwrap_or_else(PoisonError::into_inner).clone();
         Box::pin(ready(match answer {
             Some(Answer::Comes(status, headers, body)) => {

@@ -51,7 +51,7 @@ impl Clock for Still {
 }
 
 impl Random for Still {
-    fn bits128(&self) -> [u8; 16] {
+    fn random_bytes(&self) -> [u8; 16] {
         [7; 16]
     }
 }

@@ -42,7 +42,7 @@ impl Dice {
     }
 
     /// 128 random bits.
-    pub fn bits128(&mut self) -> [u8; 16] {
+    pub fn random_bytes(&mut self) -> [u8; 16] {
         let (high, low) = (u128::from(self.bits()), u128::from(self.bits()));
         (high << 64 | low).to_be_bytes()
     }

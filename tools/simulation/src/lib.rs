@@ -6,7 +6,7 @@
 //! to the last byte of its [trace](world::Verdict). After it everything calms down, and what the
 //! simulated Twilio saw is held against what was promised ([`judge`]).
 //!
-//! The functions are the shipped ones: `shared::endpoint` over `Http::over(.., Wire)` and a
+//! The functions are the shipped ones: `shared::endpoint` over `Http::over(.., Transport)` and a
 //! `dyn Store`: a [`Model`], or a shipped one over a real server ([`adapter`]). [`bugs`] breaks the store on purpose, to show that each kind of break is noticed.
 
 pub mod adapter;

@@ -4,7 +4,7 @@ use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use reqwest::{Request, Response};
-use shared::net::{Carried, SendError, Wire};
+use shared::net::{SendError, Sent, Transport};
 use tokio::time::{sleep, timeout};
 
 use crate::elevenlabs;
@@ -24,8 +24,8 @@ impl Network {
     }
 }
 
-impl Wire for Network {
-    fn carry(&self, request: Request) -> Carried<'_> {
+impl Transport for Network {
+    fn send(&self, request: Request) -> Sent<'_> {
         let (functions, invocation) = (self.0.upgrade(), current());
         Box::pin(async move {
             let (Some(functions), Some(invocation)) = (functions, invocation) else {

@@ -195,8 +195,8 @@ impl World {
 }
 
 impl Random for World {
-    fn bits128(&self) -> [u8; 16] {
-        self.throw(Dice::bits128)
+    fn random_bytes(&self) -> [u8; 16] {
+        self.throw(Dice::random_bytes)
     }
 }
 

@@ -1,4 +1,4 @@
-//! Whom we may ring: the owner's settings against what the digits tell.
+//! Which numbers may be rung: the owner's settings against what the digits tell.
 
 use super::{Destination, E164, Kind, Region};
 use crate::call::phone::begins_no_number;
@@ -59,9 +59,9 @@ impl Prefix {
     }
 }
 
-/// Why we do not ring a number.
+/// Why a number is not rung.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Objection {
+pub enum Denial {
     /// `destination_not_allowed`: not where the owner allows calls to.
     Region,
     /// `destination_premium`.
@@ -90,39 +90,38 @@ pub enum WhyBlocked {
 
 /// Whether `to` may be rung from `own`.
 ///
-/// For Twilio's test numbers only `test_numbers` counts. Otherwise the first objection does, and they are
-/// asked in the order of how little the owner could do about them: our own number, the owner's blocklist,
-/// what the number is, and last where it is, which a setting changes. So nobody is told to allow a region
-/// whose number would be refused even then.
-pub fn judge(
+/// For Twilio's test numbers only `test_numbers` counts. Otherwise the first denial does. The region
+/// comes last, because a setting changes it: the owner is never told to allow a region whose number
+/// would be refused even then.
+pub fn check_destination(
     to: &E164,
     own: &E164,
     allowed: &Allowed,
     blocklist: &[E164],
     test_numbers: bool,
-) -> Result<(), Objection> {
+) -> Result<(), Denial> {
     let kind = Destination::of(to).kind;
     if kind == Kind::TwilioTest {
-        let blocked = Objection::Blocked(WhyBlocked::TwilioTest);
+        let blocked = Denial::Blocked(WhyBlocked::TwilioTest);
         return if test_numbers { Ok(()) } else { Err(blocked) };
     }
     let phone = to.phone();
     if phone == own.phone() {
-        return Err(Objection::SelfCall);
+        return Err(Denial::SelfCall);
     }
     if blocklist.iter().any(|blocked| phone == blocked.phone()) {
-        return Err(Objection::Blocked(WhyBlocked::Blocklist));
+        return Err(Denial::Blocked(WhyBlocked::Blocklist));
     }
     match kind {
-        Kind::Premium => return Err(Objection::Premium),
-        Kind::Satellite => return Err(Objection::Blocked(WhyBlocked::Satellite)),
-        Kind::Emergency => return Err(Objection::Blocked(WhyBlocked::Emergency)),
+        Kind::Premium => return Err(Denial::Premium),
+        Kind::Satellite => return Err(Denial::Blocked(WhyBlocked::Satellite)),
+        Kind::Emergency => return Err(Denial::Blocked(WhyBlocked::Emergency)),
         Kind::SharedCost | Kind::Personal | Kind::Pager => {
-            return Err(Objection::Blocked(WhyBlocked::SharedCost));
+            return Err(Denial::Blocked(WhyBlocked::SharedCost));
         }
         Kind::Ordinary | Kind::TollFree | Kind::TwilioTest => {}
     }
-    if allowed.admits(to) { Ok(()) } else { Err(Objection::Region) }
+    if allowed.admits(to) { Ok(()) } else { Err(Denial::Region) }
 }
 
 #[cfg(test)]

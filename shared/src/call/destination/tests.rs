@@ -138,10 +138,10 @@ fn the_generated_tables_are_sorted_and_every_index_leads_somewhere() {
         assert_eq!(table.prefixes.len(), table.values.len());
         assert!(table.prefixes.is_sorted_by(|a, b| a < b));
     }
-    check(&REGIONS);
-    check(&KINDS);
-    assert!(REGIONS.values.iter().all(|index| Region::at(*index).is_some()));
-    assert!(KINDS.values.iter().all(|packed| (1..=7).contains(&(packed & 15))));
+    check(&REGION_TABLE);
+    check(&KIND_TABLE);
+    assert!(REGION_TABLE.values.iter().all(|index| Region::at(*index).is_some()));
+    assert!(KIND_TABLE.values.iter().all(|packed| (1..=7).contains(&(packed & 15))));
 }
 
 proptest! {

@@ -3,12 +3,11 @@
 //! One phone has one number in international form. The table is libphonenumber's way of parsing,
 //! reduced by `tools/numbering/spellings.py`: it says what to leave out, never whether the rest exists.
 
-mod table;
-
 use crate::call::prefix_table::PrefixTable;
 
-const SPELLINGS: PrefixTable<u16> =
-    PrefixTable { prefixes: &table::SPELLING_PREFIXES, values: &table::SPELLINGS };
+include!("../../../generated/spellings.rs");
+
+const TABLE: PrefixTable<u16> = PrefixTable { prefixes: &SPELLING_PREFIXES, values: &SPELLINGS };
 
 /// How a spelling becomes the number, behind the country code: `insert` is written first, `drop`
 /// digits are left out, and `cut` more digits `after` the next ones.
@@ -52,8 +51,8 @@ impl<'a> Parts<'a> {
 /// for 8 digits) and the length of the country code.
 fn entry(digits: &str, length: usize) -> Option<(&'static Edit, usize)> {
     let bit = length.checked_sub(8).filter(|bit| *bit < 8)?;
-    let packed = SPELLINGS.longest_of(digits, |packed| packed >> (4 + bit) & 1 == 1)?;
-    let edit = table::EDITS.get(usize::from(packed & 15))?;
+    let packed = TABLE.longest_of(digits, |packed| packed >> (4 + bit) & 1 == 1)?;
+    let edit = EDITS.get(usize::from(packed & 15))?;
     Some((edit, usize::from(packed >> 12)))
 }
 
@@ -103,10 +102,10 @@ mod tests {
 
     #[test]
     fn the_generated_table_is_sorted_and_every_entry_leads_somewhere() {
-        assert_eq!(SPELLINGS.prefixes.len(), SPELLINGS.values.len());
-        assert!(SPELLINGS.prefixes.is_sorted_by(|a, b| a < b));
-        for packed in SPELLINGS.values {
-            assert!(usize::from(packed & 15) < table::EDITS.len());
+        assert_eq!(TABLE.prefixes.len(), TABLE.values.len());
+        assert!(TABLE.prefixes.is_sorted_by(|a, b| a < b));
+        for packed in TABLE.values {
+            assert!(usize::from(packed & 15) < EDITS.len());
             assert!(packed >> 4 & 255 != 0 && (1..=3).contains(&(packed >> 12)));
         }
     }

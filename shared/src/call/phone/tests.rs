@@ -76,7 +76,7 @@ fn an_extension_is_called_one() {
     {
         assert_eq!(read(text), Err("leave out the extension".to_owned()), "{text}");
     }
-    // Digits that somebody has hidden are none.
+    // Masked digits are none.
     assert!(read("+1212555xxxx").unwrap_err().contains("'x' at position 9"));
 }
 

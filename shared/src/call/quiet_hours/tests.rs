@@ -70,7 +70,7 @@ fn a_phone_that_may_be_in_several_zones_is_quiet_while_any_of_them_is() {
     assert_eq!(quiet(NIGHT, mobile, "2027-06-15T05:59:00Z"), until("2027-06-15T06:00:00Z"));
     assert_eq!(quiet(NIGHT, mobile, "2027-06-15T07:00:00Z"), None);
     assert_eq!(quiet(NIGHT, mobile, "2027-06-15T09:00:00Z"), until("2027-06-16T06:00:00Z"));
-    // With fourteen quiet hours somebody there is always asleep.
+    // With fourteen quiet hours it is always quiet in one of its zones.
     assert_eq!(quiet("19:00-09:00", mobile, "2027-06-15T07:00:00Z"), Some(Quiet::Always));
     // Moscow's fixed lines are in Moscow.
     assert_eq!(quiet(NIGHT, "+74951234567", "2027-06-15T09:00:00Z"), None);
@@ -113,11 +113,11 @@ fn quiet_hours_are_two_different_times_of_day() {
 
 #[test]
 fn the_generated_tables_are_sorted_and_every_index_leads_somewhere() {
-    assert_eq!(ZONES.prefixes.len(), ZONES.values.len());
-    assert!(ZONES.prefixes.is_sorted_by(|a, b| a < b));
-    assert!(ZONES.values.iter().all(|index| usize::from(*index) < zones::ZONES.len()));
-    let members = zones::ZONES.iter().copied().flatten();
-    assert!(members.into_iter().all(|rule| usize::from(*rule) < zones::RULES.len()));
+    assert_eq!(TABLE.prefixes.len(), TABLE.values.len());
+    assert!(TABLE.prefixes.is_sorted_by(|a, b| a < b));
+    assert!(TABLE.values.iter().all(|index| usize::from(*index) < ZONES.len()));
+    let members = ZONES.iter().copied().flatten();
+    assert!(members.into_iter().all(|rule| usize::from(*rule) < RULES.len()));
 }
 
 proptest! {
@@ -144,4 +144,12 @@ proptest! {
     fn parsing_never_panics(text in any::<String>()) {
         let _ = QuietHours::parse(&text);
     }
+}
+
+#[test]
+fn a_change_on_the_last_weekday_of_a_month_is_not_in_the_next() {
+    // 2027-10-31 is a Sunday, the fifth; 2026-10-25 the last of four. At 01:00 UTC.
+    let end = Change::new([10, 5, 0, 180]);
+    assert_eq!(end.at(2027, 120), Some(1_824_944_400));
+    assert_eq!(end.at(2026, 120), Some(1_792_890_000));
 }

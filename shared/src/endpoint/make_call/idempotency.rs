@@ -6,8 +6,8 @@ use ring::digest;
 
 use crate::call::{CallId, CallSid, CallStatus, Fact, hex};
 use crate::endpoint::App;
-use crate::endpoint::answer::json;
 use crate::endpoint::refusal::{Reason, Refusal};
+use crate::endpoint::reply::json;
 use crate::store::keys::find;
 use crate::store::{KeyClaim, KeyState, Nonce, Record, StoreError, timely};
 
@@ -16,10 +16,10 @@ use super::{Caller, Dialled};
 /// The longest key, characters.
 const LONGEST: usize = 255;
 
-/// When somebody who comes while the first is still dialling may come again, seconds.
+/// How soon a request that meets another one's dial under the same key may ask again, seconds.
 const RETRY_AFTER: u16 = 2;
 
-/// A key as its owner sent it.
+/// A key as the caller sent it.
 pub(super) struct IdempotencyKey<'a>(&'a str);
 
 impl<'a> IdempotencyKey<'a> {
@@ -40,13 +40,13 @@ impl<'a> IdempotencyKey<'a> {
         }
     }
 
-    /// Its name in the store, and what was sent with it. The scope is who asks: no page replays
-    /// another's answer.
+    /// Its name in the store, and what was sent with it. The caller is part of the name: no page gets
+    /// the answer to another page's dial.
     pub(super) fn named(&self, caller: &Caller, canonical: &str) -> SentKey {
         let scope = match caller {
             Caller::WithToken => "token".to_owned(),
-            Caller::Anonymous { origin: None } => "page".to_owned(),
-            Caller::Anonymous { origin: Some(origin) } => format!("page {origin}"),
+            Caller::Anonymous { origin: None, .. } => "page".to_owned(),
+            Caller::Anonymous { origin: Some(origin), .. } => format!("page {origin}"),
         };
         SentKey { key: digest_of(&[&scope, self.0]), fingerprint: digest_of(&[canonical]) }
     }
@@ -55,7 +55,9 @@ impl<'a> IdempotencyKey<'a> {
 /// A key as the store knows it, and the request that came with it.
 #[derive(Clone, Debug)]
 pub(super) struct SentKey {
+    /// A digest, so that the store holds no caller's text.
     key: String,
+    /// The digest of the body: another body under the same key is refused.
     fingerprint: String,
 }
 
@@ -64,8 +66,8 @@ impl SentKey {
         KeyClaim { key: self.key, fingerprint: self.fingerprint, owner, call_id }
     }
 
-    /// What the key's row says of a request that would be refused today. A repetition is not a new
-    /// dial: no limit, list, hour or setting of now applies to it.
+    /// The answer to an earlier dial under this key, for a request that would be refused as a new dial.
+    /// No present limit, list, hour or setting applies to a repetition.
     pub(super) async fn earlier_dial(&self, app: &App) -> Result<Option<Response<Bytes>>, Refusal> {
         let found = find(&*app.store, &self.key, &self.fingerprint, app.clock.now());
         let unavailable = |error: StoreError| {
@@ -89,7 +91,7 @@ pub(in crate::endpoint) fn digest_of(parts: &[&str]) -> String {
     hex(context.finish().as_ref())
 }
 
-/// What a request is told whose key was claimed before; nothing if the key is its own.
+/// The answer to a request whose key was claimed before; `None` if the key is the request's own.
 pub(super) fn earlier(app: &App, state: KeyState) -> Result<Option<Response<Bytes>>, Refusal> {
     match state {
         KeyState::Claimed => Ok(None),
@@ -112,8 +114,8 @@ pub(super) fn earlier(app: &App, state: KeyState) -> Result<Option<Response<Byte
     }
 }
 
-/// The status in Twilio's answer to the dial. A look at Twilio after the call's end has no sequence number
-/// either, and finds nothing but an end.
+/// The status in Twilio's answer to the dial. Like a look at Twilio after the call's end it has no
+/// sequence number, but a look finds a terminal status only.
 fn first_status(record: &Record) -> &str {
     let first = record.observations.iter().find_map(|seen| match &seen.fact {
         Fact::Status(event) if event.sequence.is_none() && !event.status.is_terminal() => {
@@ -124,7 +126,7 @@ fn first_status(record: &Record) -> &str {
     first.unwrap_or(CallStatus::Queued.as_str())
 }
 
-/// The first answer again: Twilio's first word about the call, not its latest.
+/// The first answer again: with the call's first status, not its latest.
 fn again(app: &App, call_sid: &CallSid, record: &Record) -> Response<Bytes> {
     let intent = record.intent();
     let from = intent.map(|intent| &intent.from).or(app.settings.phone_number.as_ref());

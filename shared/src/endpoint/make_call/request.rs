@@ -1,20 +1,30 @@
-//! The request body: JSON into typed values, or the one thing that is wrong with it.
+//! What a dial may ask for: the body as typed values, or the one thing that is wrong with it; and whether
+//! the number may be called now.
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::time::Duration;
 
-use http::HeaderMap;
+use http::{HeaderMap, HeaderValue, header};
+use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use crate::call::{DynamicVariables, E164, MachineDetection};
-use crate::endpoint::access::{Caller, needs_token};
+use crate::call::{
+    Denial, DynamicVariables, E164, MachineDetection, Quiet, Timestamp, WhyBlocked,
+    check_destination,
+};
+use crate::endpoint::BODY_LIMIT;
+use crate::endpoint::callers::{Caller, needs_token, seconds_until};
+use crate::endpoint::calls::invalid;
 use crate::endpoint::refusal::{Reason, Refusal};
-use crate::endpoint::{BODY_LIMIT, has_media_type};
+use crate::endpoint::webhook::has_media_type;
 use crate::json::{Members, cut};
-use crate::settings::{Anonymous, Calling, Connect, Settings};
+use crate::settings::{Anonymous, Calling, Connect, Destinations, Settings};
 
 /// Seconds a phone rings if nothing is said.
 const DEFAULT_TIMEOUT: u32 = 30;
+/// When to ask again where the quiet hours have no end.
+const NEXT_LOOK: Duration = Duration::from_secs(60 * 60);
 /// The most members of `campaignData`.
 const MAX_CAMPAIGN_MEMBERS: usize = 20;
 /// The most bytes of `campaignData`, names and texts together.
@@ -23,8 +33,10 @@ const MAX_CAMPAIGN_BYTES: usize = 4 * 1024;
 /// A body that is a JSON object.
 #[derive(Clone, Debug)]
 pub(super) struct Sent<'a> {
+    /// Not read yet: what a caller may send depends on the caller.
     members: Members<'a>,
-    /// The same text for every spelling of the members as they were sent, whatever the settings are.
+    /// The same text for every spelling of the members, whatever the settings are: an
+    /// `Idempotency-Key` is compared by it.
     pub(super) canonical: String,
 }
 
@@ -46,20 +58,25 @@ impl<'a> Sent<'a> {
     }
 }
 
-/// A request that may be dialled, as far as itself and its caller's rights go.
+/// What a caller asks for, within what this caller may use.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct DialRequest {
+    /// The number to ring.
     pub(super) to: E164,
     /// The call's own: `dynamicVariables`, and what `CAMPAIGN_VARIABLES` takes from `campaignData`.
     pub(super) dynamic_variables: DynamicVariables,
+    /// Whether to record; `None`: as `RECORD_CALLS` says.
     pub(super) record: Option<bool>,
+    /// How long the phone rings.
     pub(super) timeout_seconds: u32,
+    /// How long the call may last.
     pub(super) time_limit_seconds: u32,
+    /// Whether to look for an answering machine.
     pub(super) machine_detection: Option<MachineDetection>,
 }
 
 impl DialRequest {
-    /// Parses what was sent, within what this caller may use.
+    /// Parses what was sent.
     pub(super) fn parse(
         sent: &Sent<'_>,
         settings: &Settings,
@@ -75,7 +92,11 @@ impl DialRequest {
             ),
         };
         let to = to(&mut members)?;
-        let own = variables(&mut members)?;
+        let own = match members.take("dynamicVariables") {
+            Some(value) => DynamicVariables::parse(value.get())
+                .map_err(|error| invalid(format!("dynamicVariables {error}.")))?,
+            None => DynamicVariables::default(),
+        };
         let unlisted = |name: &&String| !anonymous.variables.contains(name);
         if !caller.has_token()
             && let Some(name) = own.iter().map(|(name, _)| name).find(unlisted)
@@ -91,59 +112,64 @@ impl DialRequest {
         let connect = settings.elevenlabs.as_ref().map(|agent| agent.connect);
         if connect == Some(Connect::SignedUrl) && !dynamic_variables.is_empty() {
             return Err(invalid(
-                "dynamicVariables cannot reach the agent with ELEVENLABS_CONNECT=signed-url: use register-call.".to_owned(),
+                "dynamicVariables cannot reach the agent with ELEVENLABS_CONNECT=signed-url: use register-call.",
             ));
         }
-        let record = record(&mut members)?;
+        let record = take(&mut members, "record", "true or false", Some)?;
         if record == Some(true) && !caller.has_token() && !calling.record_calls {
             return Err(needs_token(settings, ", or set RECORD_CALLS=true")
                 .with_error("This caller may not have calls recorded."));
         }
-        let request = Self {
+        let mut seconds = |name, low, high| {
+            let expected = format!("a whole number of seconds, {low} to {high}");
+            let within = |seconds| (low..=high).contains(&seconds).then_some(seconds);
+            take(&mut members, name, &expected, within)
+        };
+        let timeout_seconds = seconds("timeout", 5, longest_ring)?.unwrap_or(DEFAULT_TIMEOUT);
+        let time_limit_seconds = seconds("timeLimit", 1, longest_talk)?.unwrap_or(longest_talk);
+        let detection = |word: String| MachineDetection::parse(&word);
+        let expected = "Enable or DetectMessageEnd";
+        let machine_detection = take(&mut members, "machineDetection", expected, detection)?;
+        // A misspelt name must not ring a person without the variables or the limit that was meant.
+        if let Some(name) = members.first_name() {
+            return Err(invalid(format!("Unknown parameter {:?}: check its spelling.", cut(name))));
+        }
+        Ok(Self {
             to,
             dynamic_variables,
             record,
-            timeout_seconds: seconds(&mut members, "timeout", 5, longest_ring)?
-                .unwrap_or(DEFAULT_TIMEOUT),
-            time_limit_seconds: seconds(&mut members, "timeLimit", 1, longest_talk)?
-                .unwrap_or(longest_talk),
-            machine_detection: machine_detection(&mut members)?,
-        };
-        // A misspelt name must not ring a person without the variables or the limit that was meant.
-        match members.first_name() {
-            Some(name) => {
-                Err(invalid(format!("Unknown parameter {:?}: check its spelling.", cut(name))))
-            }
-            None => Ok(request),
-        }
+            timeout_seconds,
+            time_limit_seconds,
+            machine_detection,
+        })
     }
 }
 
-fn invalid(message: String) -> Refusal {
-    Refusal::new(Reason::InvalidParameter, message)
+/// An optional member of one type, if `accept` takes it. `expected` says what it must be.
+fn take<'a, T: Deserialize<'a>, U>(
+    members: &mut Members<'a>,
+    name: &str,
+    expected: &str,
+    accept: impl FnOnce(T) -> Option<U>,
+) -> Result<Option<U>, Refusal> {
+    let Some(value) = members.take(name) else { return Ok(None) };
+    let accepted = serde_json::from_str(value.get()).ok().and_then(accept);
+    accepted.map(Some).ok_or_else(|| invalid(format!("{name} must be {expected}.")))
 }
 
 fn to(members: &mut Members<'_>) -> Result<E164, Refusal> {
-    let say = |wrong: &dyn fmt::Display| {
-        format!("Send `to` as +, country code and number, for example +12125550123: {wrong}.")
+    let refuse = |reason, wrong: &dyn fmt::Display| {
+        let example = "Send `to` as +, country code and number, for example +12125550123";
+        Refusal::new(reason, format!("{example}: {wrong}."))
     };
-    let missing = || Refusal::new(Reason::MissingTo, say(&"it is missing"));
+    let missing = || refuse(Reason::MissingTo, &"it is missing");
     let value = members.take("to").ok_or_else(missing)?;
-    match serde_json::from_str::<String>(value.get()) {
-        Ok(text) if text.is_empty() => Err(missing()),
-        Ok(text) => {
-            E164::parse(&text).map_err(|wrong| Refusal::new(Reason::InvalidTo, say(&wrong)))
-        }
-        Err(_) => Err(Refusal::new(Reason::InvalidTo, say(&"it must be a string"))),
+    let text: String = serde_json::from_str(value.get())
+        .map_err(|_| refuse(Reason::InvalidTo, &"it must be a string"))?;
+    if text.is_empty() {
+        return Err(missing());
     }
-}
-
-fn variables(members: &mut Members<'_>) -> Result<DynamicVariables, Refusal> {
-    let Some(value) = members.take("dynamicVariables") else {
-        return Ok(DynamicVariables::default());
-    };
-    DynamicVariables::parse(value.get())
-        .map_err(|error| invalid(format!("dynamicVariables {error}.")))
+    E164::parse(&text).map_err(|wrong| refuse(Reason::InvalidTo, &wrong))
 }
 
 /// What the campaign page of the original app sends: texts about a campaign. Those that
@@ -156,8 +182,9 @@ fn campaign_variables(
     let data = Members::parse(value.get().as_bytes())
         .map_err(|error| invalid(format!("campaignData {error}.")))?;
     let text = |(name, value): (&str, &RawValue)| {
-        let text: String = serde_json::from_str(value.get())
-            .map_err(|_| invalid(format!("campaignData has no text for {:?}.", cut(name))))?;
+        let text: String = serde_json::from_str(value.get()).map_err(|_| {
+            invalid(format!("campaignData must have a string as its member {:?}.", cut(name)))
+        })?;
         Ok((name.to_owned(), text))
     };
     let texts = data.iter().map(text).collect::<Result<BTreeMap<_, _>, _>>()?;
@@ -173,36 +200,51 @@ fn campaign_variables(
         .collect())
 }
 
-fn record(members: &mut Members<'_>) -> Result<Option<bool>, Refusal> {
-    match members.take("record").map(RawValue::get) {
-        None => Ok(None),
-        Some("true") => Ok(Some(true)),
-        Some("false") => Ok(Some(false)),
-        Some(_) => Err(invalid("record must be true or false.".to_owned())),
-    }
+/// Refuses a number that we do not call, or not now: from the number and the settings alone.
+pub(super) fn check_callable(
+    policy: &Destinations,
+    own: &E164,
+    to: &E164,
+    now: Timestamp,
+) -> Result<(), Refusal> {
+    check_destination(to, own, &policy.allowed(own), &policy.blocklist, policy.test_numbers)
+        .map_err(not_allowed)?;
+    let quiet = policy.quiet_hours.as_ref().and_then(|hours| hours.quiet(to, now));
+    let (until, message) = match quiet {
+        None => return Ok(()),
+        Some(Quiet::Until(end)) => (end, format!("Call after {}.", end.rfc3339())),
+        Some(Quiet::Always) => (
+            now.plus(NEXT_LOOK),
+            "CALL_QUIET_HOURS leaves no hour for calls to this number.".to_owned(),
+        ),
+    };
+    Err(Refusal::new(Reason::QuietHours, message)
+        .with_header(header::RETRY_AFTER, HeaderValue::from(seconds_until(until, now))))
 }
 
-fn seconds(
-    members: &mut Members<'_>,
-    name: &str,
-    low: u32,
-    high: u32,
-) -> Result<Option<u32>, Refusal> {
-    let Some(value) = members.take(name) else { return Ok(None) };
-    let seconds = serde_json::from_str(value.get()).ok();
-    match seconds.filter(|seconds| (low..=high).contains(seconds)) {
-        Some(seconds) => Ok(Some(seconds)),
-        None => Err(invalid(format!("{name} must be a whole number of seconds, {low} to {high}."))),
-    }
-}
-
-fn machine_detection(members: &mut Members<'_>) -> Result<Option<MachineDetection>, Refusal> {
-    let Some(value) = members.take("machineDetection") else { return Ok(None) };
-    let word: Option<String> = serde_json::from_str(value.get()).ok();
-    match word.as_deref().and_then(MachineDetection::parse) {
-        Some(detection) => Ok(Some(detection)),
-        None => Err(invalid("machineDetection must be Enable or DetectMessageEnd.".to_owned())),
-    }
+fn not_allowed(denial: Denial) -> Refusal {
+    let (reason, message) = match denial {
+        Denial::Region => (
+            Reason::DestinationNotAllowed,
+            "Set CALL_ALLOWED_PREFIXES to call other countries, and allow them at Twilio too.",
+        ),
+        Denial::Premium => (Reason::DestinationPremium, "Call another number."),
+        Denial::SelfCall => (Reason::DestinationSelf, "Call another number."),
+        Denial::Blocked(why) => (
+            Reason::DestinationBlocked,
+            match why {
+                WhyBlocked::Blocklist => "The number is in CALL_BLOCKLIST: it is never called.",
+                WhyBlocked::Emergency => "Emergency and service numbers are never called.",
+                WhyBlocked::Satellite => "Satellite networks are never called.",
+                WhyBlocked::SharedCost => "Numbers that cost more than a call are never called.",
+                WhyBlocked::TwilioTest => {
+                    "Twilio's test numbers reach no phone: set TWILIO_TEST_CREDENTIALS=true to \
+                     dial them with Twilio's test credentials."
+                }
+            },
+        ),
+    };
+    Refusal::new(reason, message)
 }
 
 #[cfg(test)]
@@ -213,7 +255,7 @@ mod tests {
     use super::*;
     use crate::settings::Settings;
 
-    const ANONYMOUS: Caller = Caller::Anonymous { origin: None };
+    const ANONYMOUS: Caller = Caller::Anonymous { origin: None, client: String::new() };
 
     fn parse_of(body: &[u8], caller: &Caller) -> Result<(DialRequest, String), Refusal> {
         let settings = Settings::parse(&|name: &str| {
@@ -224,7 +266,7 @@ mod tests {
             };
             Some(value.to_owned())
         });
-        let json = [(http::header::CONTENT_TYPE, "application/json".parse().unwrap())];
+        let json = [(header::CONTENT_TYPE, "application/json".parse().unwrap())];
         let sent = Sent::parse(&json.into_iter().collect(), body)?;
         Ok((DialRequest::parse(&sent, &settings, caller)?, sent.canonical))
     }

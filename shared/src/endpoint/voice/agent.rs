@@ -1,4 +1,4 @@
-//! Connecting the agent, one way or the other, and what each failure means to the person waiting.
+//! Connecting the agent, one way or the other, and which apology each failure gets.
 
 use tokio::time::Instant;
 use tracing::warn;
@@ -7,21 +7,22 @@ use crate::call::{CallId, Direction, DynamicVariables};
 use crate::elevenlabs::{AgentError, RegisterCall, get_signed_url, register_call};
 use crate::endpoint::App;
 use crate::settings::{Apology, Connect, ElevenLabs};
+use crate::store::Record;
 use crate::twilio::{Callbacks, RegisteredTwiml, StreamUrl, VoiceRequest, WebhookUrls};
 
-use super::Time;
-use super::guard::Known;
+use super::Deadlines;
 
 /// TwiML that joins the call to the agent.
 pub(super) struct Connected {
+    /// What Twilio gets.
     pub(super) twiml: String,
-    /// ElevenLabs' conversation, where it told us.
+    /// ElevenLabs' conversation; a signed URL names none.
     pub(super) conversation_id: Option<String>,
 }
 
 /// Why the agent could not be connected.
 pub(super) struct Failure {
-    /// Whose fault: `elevenlabs`, `store` or `close-loop`.
+    /// Which service failed: `elevenlabs`, `store` or `close-loop`.
     pub(super) service: &'static str,
     /// An HTTP status, or a word in its place.
     pub(super) status: String,
@@ -53,39 +54,38 @@ impl From<AgentError> for Failure {
     }
 }
 
-/// Asks ElevenLabs, within what is left of the budget.
+/// Asks ElevenLabs within the budget. `record`: what the store knows of the call, if it answered.
 pub(super) async fn connect(
     app: &App,
     voice: &VoiceRequest,
-    known: &Known,
-    time: Time,
+    record: Option<&Record>,
+    deadlines: Deadlines,
 ) -> Result<Connected, Failure> {
     let Some(agent) = &app.settings.elevenlabs else {
         return Err(Failure::new("close-loop", "misconfigured", Apology::Configuration));
     };
+    let deadline = deadlines.connected;
     let connecting = async {
         match agent.connect {
-            Connect::RegisterCall => register(app, agent, voice, known, time).await,
-            Connect::SignedUrl => signed_url(app, agent, voice, time).await,
+            Connect::RegisterCall => register(app, agent, voice, record, deadline).await,
+            Connect::SignedUrl => signed_url(app, agent, voice, deadline).await,
         }
     };
     // The client's own timeout covers the request; this covers everything.
-    match tokio::time::timeout_at(time.connected, connecting).await {
-        Ok(result) => result,
-        Err(_) => Err(Failure::new("elevenlabs", "timeout", Apology::Other)),
-    }
+    let timeout = |_| Err(Failure::new("elevenlabs", "timeout", Apology::Other));
+    tokio::time::timeout_at(deadline, connecting).await.unwrap_or_else(timeout)
 }
 
 async fn register(
     app: &App,
     agent: &ElevenLabs,
     voice: &VoiceRequest,
-    known: &Known,
-    time: Time,
+    record: Option<&Record>,
+    deadline: Instant,
 ) -> Result<Connected, Failure> {
     let call_id = voice.call.call_id();
     let defaults = &app.settings.calling.default_variables;
-    let variables = variables(call_id, known)?.map(|own| own.over(defaults));
+    let variables = variables(call_id, record)?.map(|own| own.over(defaults));
     let request = RegisterCall {
         from: &voice.from,
         to: &voice.to,
@@ -93,11 +93,11 @@ async fn register(
         variables: variables.as_ref().unwrap_or(defaults),
         call_id: call_id.map_or(voice.call_sid.as_str(), CallId::as_str),
     };
-    let left = time.connected.saturating_duration_since(Instant::now());
+    let left = deadline.saturating_duration_since(Instant::now());
     let document = register_call(&app.http, agent, &request, left).await?;
     let urls = Urls::of(app, voice);
     let registered = RegisteredTwiml::parse(&document, &agent.api_url, urls.callbacks())
-        .map_err(|error| AgentError::Nonsense { why: error.to_string() })?;
+        .map_err(|error| AgentError::InvalidResponse { why: error.to_string() })?;
     if let Some(why) = registered.warning {
         let call_id = call_id.map(CallId::as_str);
         warn!(service = "elevenlabs", status = "odd", why, callSid = %voice.call_sid, callId = call_id, "the agent's TwiML may not work");
@@ -105,20 +105,15 @@ async fn register(
     Ok(Connected { twiml: registered.twiml, conversation_id: Some(registered.conversation_id) })
 }
 
-/// The call's variables. An agent that misses one hangs up at once, so where some were given and
-/// cannot be read, an apology is the kinder answer.
+/// The call's own variables. An agent without a variable that it needs hangs up at once. So the person
+/// hears an apology if the call was given variables and they cannot be read.
 fn variables<'a>(
     call_id: Option<&CallId>,
-    known: &'a Known,
+    record: Option<&'a Record>,
 ) -> Result<Option<&'a DynamicVariables>, Failure> {
-    let found = match known {
-        Known::Record(record) => record.intent().map(|intent| &intent.dynamic_variables),
-        Known::StoreDown => None,
-    };
-    let given = call_id.is_some_and(CallId::has_variables);
-    if given && found.is_none() {
-        let lost = Failure::new("store", "variables-lost", Apology::Other);
-        return Err(lost);
+    let found = record.and_then(Record::intent).map(|intent| &intent.dynamic_variables);
+    if found.is_none() && call_id.is_some_and(CallId::has_variables) {
+        return Err(Failure::new("store", "variables-lost", Apology::Other));
     }
     Ok(found)
 }
@@ -127,12 +122,12 @@ async fn signed_url(
     app: &App,
     agent: &ElevenLabs,
     voice: &VoiceRequest,
-    time: Time,
+    deadline: Instant,
 ) -> Result<Connected, Failure> {
-    let left = time.connected.saturating_duration_since(Instant::now());
+    let left = deadline.saturating_duration_since(Instant::now());
     let url = get_signed_url(&app.http, agent, left).await?;
-    let url = StreamUrl::parse(&url, &agent.api_url).ok_or_else(|| AgentError::Nonsense {
-        why: "the signed_url does not lead to ElevenLabs".to_owned(),
+    let url = StreamUrl::parse(&url, &agent.api_url).ok_or_else(|| {
+        AgentError::InvalidResponse { why: "the signed_url does not lead to ElevenLabs".to_owned() }
     })?;
     let twiml = app.settings.voice.stream.twiml(&url, Urls::of(app, voice).callbacks());
     Ok(Connected { twiml, conversation_id: None })
@@ -140,12 +135,14 @@ async fn signed_url(
 
 /// Where Twilio reports what becomes of the agent's document.
 struct Urls {
+    /// How the stream to the agent went, unless `STREAM_STATUS_CALLBACK` is off.
     stream: Option<String>,
+    /// The recording, where the document starts one.
     recording: Option<String>,
 }
 
 impl Urls {
-    /// A call that we dialled is recorded as its dial says; for one that rang us the setting decides.
+    /// A call that we dialled is recorded as its dial says; for a call to our number the setting decides.
     fn of(app: &App, voice: &VoiceRequest) -> Self {
         let settings = &app.settings;
         let call_id = voice.call.call_id();

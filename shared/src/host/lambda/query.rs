@@ -38,7 +38,7 @@ impl Query {
     ) -> Option<Self> {
         let map = if every.is_empty() { last } else { every };
         let mut pairs: Vec<(&str, &str)> = map.iter().collect();
-        // Of all orders one, and not another one in each process. The values of one name stay in theirs.
+        // One order, the same in every process. The values of one name keep theirs.
         pairs.sort_by_key(|(name, _)| *name);
         let is_plain = pairs.iter().all(|(name, value)| {
             kind == Parts::Spelled || [name, value].iter().all(|text| text.bytes().all(unreserved))

@@ -3,6 +3,10 @@
 
 use std::collections::BTreeSet;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use ring::hmac;
+
 use super::tests::{CALL, PARENT, SAMPLES, To, now, pairs, parse};
 use crate::call::{Call, CallId, CallRef, Fact, Observation};
 use crate::twilio::{Form, Verifier};
@@ -166,10 +170,13 @@ fn a_recut_that_comes_first_can_change_particulars_and_nothing_else() {
 fn the_signature_fits_every_recut() {
     let (url, token) = ("https://app.example/api/twilio/status", "12345");
     let verifier = Verifier::new([token]);
+    let key = hmac::Key::new(hmac::HMAC_SHA1_FOR_LEGACY_USE_ONLY, token.as_bytes());
     for wanted in ["async_amd", "stream_error", "recording_completed", "status_busy"] {
         let (name, _, parts) = SAMPLES.iter().find(|(name, ..)| *name == wanted).unwrap();
         let pairs = sorted(parts);
-        let signature = crate::twilio::signature_tests::sign(token, url, &pairs);
+        let signed = pairs.iter().flat_map(|(name, value)| [name.as_str(), value]);
+        let signed: String = [url].into_iter().chain(signed).collect();
+        let signature = STANDARD.encode(hmac::sign(&key, signed.as_bytes()));
         let recuts = moved_once(&pairs);
         assert!(recuts.iter().all(|recut| verifier.verify(url, recut, &signature).is_ok()));
         assert!(recuts.len() > 50, "{name}: {}", recuts.len());

@@ -8,7 +8,7 @@ use fakes::{DeliveryKind, RecordingFault, recording_sid};
 use http::{HeaderMap, Request};
 use serde_json::{Value, json};
 use shared::endpoint::{App, Recording};
-use shared::net::{Carried, Http, Wire};
+use shared::net::{Http, Sent, Transport};
 
 use crate::bench::{ANSWERS, Bench, ask, call_sid};
 
@@ -92,8 +92,8 @@ async fn a_long_recording_comes_in_parts_of_at_most_four_mebibytes() {
 /// Twilio's answer to whatever is asked: a status, a `Content-Range`, and as many bytes.
 struct Says(u16, &'static str, usize);
 
-impl Wire for Says {
-    fn carry(&self, _: reqwest::Request) -> Carried<'_> {
+impl Transport for Says {
+    fn send(&self, _: reqwest::Request) -> Sent<'_> {
         let response = http::Response::builder().status(self.0);
         let response = response.header("content-range", self.1).body(vec![0; self.2]).unwrap();
         Box::pin(async { Ok(response.into()) })

@@ -10,7 +10,7 @@ use http::Request;
 use serde_json::Value;
 use shared::call::Timestamp;
 use shared::endpoint::{App, ClientAddress, Endpoint as _, MakeCall};
-use shared::net::{Carried, Http, Wire};
+use shared::net::{Http, Sent, Transport};
 use shared::ports::{Clock, Random, System};
 use shared::settings::Settings;
 use stores::calls::RETENTION_DAYS;
@@ -21,8 +21,8 @@ use stores::{Backend, open_at};
 #[derive(Default)]
 struct Accepts(AtomicU32);
 
-impl Wire for Accepts {
-    fn carry(&self, _: reqwest::Request) -> Carried<'_> {
+impl Transport for Accepts {
+    fn send(&self, _: reqwest::Request) -> Sent<'_> {
         let number = self.0.fetch_add(1, Ordering::SeqCst);
         let body = format!(r#"{{"sid":"CA{number:032x}","status":"queued"}}"#);
         Box::pin(async move {
@@ -53,7 +53,7 @@ impl Clock for Stopped {
 struct Counting(AtomicU8);
 
 impl Random for Counting {
-    fn bits128(&self) -> [u8; 16] {
+    fn random_bytes(&self) -> [u8; 16] {
         [self.0.fetch_add(1, Ordering::SeqCst); 16]
     }
 }
