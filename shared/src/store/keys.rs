@@ -171,7 +171,7 @@ pub(super) async fn find_key(
     row.map(|row| decode(key, &row)).transpose()
 }
 
-pub(super) async fn doubt_key(
+pub(super) async fn mark_unknown(
     table: &dyn Table,
     claim: &KeyClaim,
     now: Timestamp,

@@ -13,16 +13,16 @@ use crate::call::{CallId, Timestamp};
 
 /// Whether a limit lets a dial pass.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Taken {
+pub enum Admission {
     /// It fitted, and is counted.
-    Yes,
+    Granted,
     /// It did not fit; nothing is counted. There may be room again at this time.
-    No {
+    Full {
         /// The earliest time at which asking again can succeed.
         free_at: Timestamp,
     },
     /// It would fit, but comes too soon after the one before; nothing is counted.
-    TooSoon {
+    CoolingDown {
         /// The earliest time at which asking again can succeed.
         free_at: Timestamp,
     },
@@ -58,7 +58,7 @@ pub struct Lease {
     pub owner: String,
     /// How many places there are: 1 to 1000.
     pub limit: u32,
-    /// When the lease ends. It is free from then on, whoever held it.
+    /// When the lease ends. It is free from then on, also where its owner never gave it back.
     pub until: Timestamp,
     /// How long after the newest lease was taken another may follow; zero for at any time. Leases of a set
     /// that has a spacing are all equally long.
@@ -83,35 +83,35 @@ impl Lease {
         first: Timestamp,
         after: Timestamp,
         now: Timestamp,
-    ) -> Option<Taken> {
+    ) -> Option<Admission> {
         if taken >= self.limit {
-            return Some(Taken::No { free_at: first.max(after) });
+            return Some(Admission::Full { free_at: first.max(after) });
         }
-        (after > now).then_some(Taken::TooSoon { free_at: after })
+        (after > now).then_some(Admission::CoolingDown { free_at: after })
     }
 }
 
-async fn lease(table: &dyn Table, lease: Lease, now: Timestamp) -> Result<Taken, StoreError> {
+async fn lease(table: &dyn Table, lease: Lease, now: Timestamp) -> Result<Admission, StoreError> {
     if lease.limit == 0 {
-        return Ok(Taken::No { free_at: lease.until });
+        return Ok(Admission::Full { free_at: lease.until });
     }
     table.lease(lease, now).await
 }
 
-pub(super) async fn take_window(
+pub(super) async fn acquire_window(
     table: &dyn Table,
     name: &str,
     window: Window,
     entry: &Nonce,
     now: Timestamp,
-) -> Result<Taken, StoreError> {
+) -> Result<Admission, StoreError> {
     let set = Set::Window(name.to_owned());
     let (owner, until) = (entry.as_str().to_owned(), now.plus(window.length));
     let (limit, spacing) = (window.limit, window.spacing);
     lease(table, Lease { set, owner, limit, until, spacing }, now).await
 }
 
-pub(super) async fn give_window_back(
+pub(super) async fn release_window(
     table: &dyn Table,
     name: &str,
     window: Window,
@@ -121,51 +121,51 @@ pub(super) async fn give_window_back(
     table.release(set, owner, !window.spacing.is_zero()).await
 }
 
-pub(super) async fn take_slot(
+pub(super) async fn acquire_slot(
     table: &dyn Table,
     call_id: &CallId,
     limit: u32,
     lease_end: Timestamp,
     now: Timestamp,
-) -> Result<Taken, StoreError> {
+) -> Result<Admission, StoreError> {
     table.ready_to_dial().await?;
     let (set, owner, spacing) = (Set::Slots, call_id.to_string(), Duration::ZERO);
     lease(table, Lease { set, owner, limit, until: lease_end, spacing }, now).await
 }
 
-pub(super) async fn free_slot(table: &dyn Table, call_id: &CallId) -> Result<(), StoreError> {
+pub(super) async fn release_slot(table: &dyn Table, call_id: &CallId) -> Result<(), StoreError> {
     table.release(Set::Slots, call_id.to_string(), false).await
 }
 
 /// A row that expires when the turn is over, and is overwritten by the next.
-pub(super) async fn take_turn(
+pub(super) async fn acquire_turn(
     table: &dyn Table,
     name: &str,
     length: Duration,
     entry: &Nonce,
     now: Timestamp,
-) -> Result<Taken, StoreError> {
+) -> Result<Admission, StoreError> {
     let put = Put::to(RowKey::Turn(name.to_owned())).set(OWNER, entry.as_str());
     let put = Put { is_new: true, expires_at: Some(now.plus(length)), ..put };
     let Written { is_done, before, .. } = table.put(put, now).await?;
     if is_done || before.get(OWNER) == Some(entry.as_str()) {
-        return Ok(Taken::Yes);
+        return Ok(Admission::Granted);
     }
-    Ok(Taken::No { free_at: before.expires_at.unwrap_or(now) })
+    Ok(Admission::Full { free_at: before.expires_at.unwrap_or(now) })
 }
 
-pub(super) async fn take_day(
+pub(super) async fn acquire_day(
     table: &dyn Table,
     name: &str,
     limit: u32,
     entry: &Nonce,
     now: Timestamp,
-) -> Result<Taken, StoreError> {
+) -> Result<Admission, StoreError> {
     table.ready_to_dial().await?;
     table.add_to_day(name.to_owned(), limit, entry.clone(), now).await
 }
 
-pub(super) async fn give_day_back(
+pub(super) async fn release_day(
     table: &dyn Table,
     name: &str,
     entry: &Nonce,

@@ -26,14 +26,14 @@ use std::time::Duration;
 #[cfg(feature = "dynamodb")]
 pub use dynamodb::DynamoDb;
 pub use keys::{KeyClaim, KeyRow, KeyState};
-pub use limits::{DAY_ENTRY_KEPT, DayHours, Lease, Set, Taken, Window};
+pub use limits::{Admission, DAY_ENTRY_KEPT, DayHours, Lease, Set, Window};
 pub use record::{Claim, Lookup, Nonce, Observed, Record, StoreError};
 #[cfg(feature = "redis")]
 pub use redis::Redis;
 pub use row::{Listing, Put, Row, RowKey, Value, When, Written};
 #[cfg(feature = "sqlite")]
 pub use sqlite::Sqlite;
-pub use unavailable::Absent;
+pub use unavailable::Unavailable;
 
 use crate::call::{CallId, CallRef, CallSid, Intent, Observation, Timestamp};
 
@@ -45,7 +45,7 @@ pub type StoreFuture<'a, T> = Pin<Box<dyn Future<Output = Result<T, StoreError>>
 pub const BUDGET: Duration = Duration::from_secs(3);
 
 /// An operation within [`BUDGET`].
-pub async fn timely<T>(operation: StoreFuture<'_, T>) -> Result<T, StoreError> {
+pub async fn with_timeout<T>(operation: StoreFuture<'_, T>) -> Result<T, StoreError> {
     let in_time = tokio::time::timeout(BUDGET, operation).await;
     in_time.unwrap_or_else(|_| Err(StoreError::new("timeout")))
 }
@@ -81,22 +81,22 @@ pub trait Table: Send + Sync {
     fn newest(&self, limit: u32, now: Timestamp) -> StoreFuture<'_, Vec<(String, Row)>>;
 
     /// Takes one of the places of a set, unless all are taken or the newest was taken a moment ago.
-    fn lease(&self, lease: Lease, now: Timestamp) -> StoreFuture<'_, Taken>;
+    fn lease(&self, lease: Lease, now: Timestamp) -> StoreFuture<'_, Admission>;
 
     /// Gives a place back, and the spacing after it, where the set has one. One that is not there is no
     /// error.
     fn release(&self, set: Set, owner: String, is_spaced: bool) -> StoreFuture<'_, ()>;
 
-    /// One more in this hour, unless `name` has as many in its 24 hours: see [`Store::take_day`].
+    /// One more in this hour, unless `name` has as many in its 24 hours: see [`Store::acquire_day`].
     fn add_to_day(
         &self,
         name: String,
         limit: u32,
         entry: Nonce,
         now: Timestamp,
-    ) -> StoreFuture<'_, Taken>;
+    ) -> StoreFuture<'_, Admission>;
 
-    /// Takes the entry out again, if it is remembered: see [`Store::give_day_back`].
+    /// Takes the entry out again, if it is remembered: see [`Store::release_day`].
     fn remove_from_day(&self, name: String, entry: Nonce, now: Timestamp) -> StoreFuture<'_, ()>;
 }
 
@@ -151,46 +151,46 @@ macro_rules! store_operations {
             keys::find_key<'a>(key: &'a str, now: Timestamp) -> Option<KeyRow>;
 
             /// Remembers that the outcome is not known. Only the owner's claim is touched.
-            keys::doubt_key<'a>(claim: &'a KeyClaim, now: Timestamp) -> ();
+            keys::mark_unknown<'a>(claim: &'a KeyClaim, now: Timestamp) -> ();
 
             /// Gives the key back after a definite refusal. Only the owner's claim is touched.
             keys::release_key<'a>(claim: &'a KeyClaim) -> ();
 
             /// Takes a place in the rolling window called `name`: a client's or a destination's. `entry`
             /// tells this request from others: the same entry again takes no second place.
-            limits::take_window<'a>(
+            limits::acquire_window<'a>(
                 name: &'a str, window: Window, entry: &'a Nonce, now: Timestamp
-            ) -> Taken;
+            ) -> Admission;
 
             /// Gives the entry's place back, cool-down included: its dial came to nothing. One that is not
             /// there is no error. `window` is the one it was taken from.
-            limits::give_window_back<'a>(name: &'a str, window: Window, entry: &'a Nonce) -> ();
+            limits::release_window<'a>(name: &'a str, window: Window, entry: &'a Nonce) -> ();
 
             /// Leases one of `limit` slots for a call until `lease_end`. A lease that has ended is free
-            /// whoever held it, so a function that crashed cannot leak one. The same call again keeps its
+            /// again, so a function that crashed cannot leak one. The same call again keeps its
             /// slot and takes no second.
-            limits::take_slot<'a>(
+            limits::acquire_slot<'a>(
                 call_id: &'a CallId, limit: u32, lease_end: Timestamp, now: Timestamp
-            ) -> Taken;
+            ) -> Admission;
 
             /// Frees the call's slot; any number of times, counted once.
-            limits::free_slot<'a>(call_id: &'a CallId) -> ();
+            limits::release_slot<'a>(call_id: &'a CallId) -> ();
 
             /// Takes a turn at something that is done at most once in any `length`.
-            limits::take_turn<'a>(
+            limits::acquire_turn<'a>(
                 name: &'a str, length: Duration, entry: &'a Nonce, now: Timestamp
-            ) -> Taken;
+            ) -> Admission;
 
             /// Takes one of the places that `name` has in any 24 hours. The same entry again takes no second
             /// place, for [`DAY_ENTRY_KEPT`] at least. Places are free again in the order of their hours: see
             /// [`DayHours`].
-            limits::take_day<'a>(
+            limits::acquire_day<'a>(
                 name: &'a str, limit: u32, entry: &'a Nonce, now: Timestamp
-            ) -> Taken;
+            ) -> Admission;
 
             /// Gives the entry's place back: its dial came to nothing. An entry that is not there, or was
             /// forgotten, gives nothing back. Repeated, it counts once.
-            limits::give_day_back<'a>(name: &'a str, entry: &'a Nonce, now: Timestamp) -> ();
+            limits::release_day<'a>(name: &'a str, entry: &'a Nonce, now: Timestamp) -> ();
         }
     };
 }

@@ -4,20 +4,22 @@
 use std::future::ready;
 use std::time::Duration;
 
-use super::{Lease, Nonce, Put, Row, RowKey, Set, StoreError, StoreFuture, Table, Taken, Written};
+use super::{
+    Admission, Lease, Nonce, Put, Row, RowKey, Set, StoreError, StoreFuture, Table, Written,
+};
 use crate::call::Timestamp;
 
 /// A store that could not be opened; the text says why.
 #[derive(Clone, Debug)]
-pub struct Absent(pub String);
+pub struct Unavailable(pub String);
 
-impl Absent {
+impl Unavailable {
     fn fail<'a, T: Send + 'a>(&'a self) -> StoreFuture<'a, T> {
         Box::pin(ready(Err(StoreError::new(&self.0))))
     }
 }
 
-impl Table for Absent {
+impl Table for Unavailable {
     fn retention(&self) -> Duration {
         Duration::ZERO
     }
@@ -38,7 +40,7 @@ impl Table for Absent {
         self.fail()
     }
 
-    fn lease(&self, _: Lease, _: Timestamp) -> StoreFuture<'_, Taken> {
+    fn lease(&self, _: Lease, _: Timestamp) -> StoreFuture<'_, Admission> {
         self.fail()
     }
 
@@ -46,7 +48,7 @@ impl Table for Absent {
         self.fail()
     }
 
-    fn add_to_day(&self, _: String, _: u32, _: Nonce, _: Timestamp) -> StoreFuture<'_, Taken> {
+    fn add_to_day(&self, _: String, _: u32, _: Nonce, _: Timestamp) -> StoreFuture<'_, Admission> {
         self.fail()
     }
 

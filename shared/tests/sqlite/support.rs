@@ -83,7 +83,7 @@ pub(crate) fn answered() -> Observation {
     Observation { at: at(9), fact: Fact::Answered(AgentAnswer::default()) }
 }
 
-/// Two ends among them, as `twilio.md` 12 does not rule out.
+/// Two ends among them, which Twilio does not rule out.
 pub(crate) fn life() -> [Observation; 5] {
     [("initiated", 0), ("ringing", 1), ("in-progress", 2), ("completed", 3), ("failed", 4)]
         .map(|(word, sequence)| status(word, sequence))

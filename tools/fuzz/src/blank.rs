@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use shared::call::{CallId, CallRef, CallSid, Intent, Observation, Timestamp};
 use shared::store::{
-    Claim, KeyClaim, KeyRow, Lookup, Nonce, Observed, Record, Store, StoreFuture, Taken, Window,
+    Admission, Claim, KeyClaim, KeyRow, Lookup, Nonce, Observed, Record, Store, StoreFuture, Window,
 };
 
 /// With this one call in it.
@@ -72,7 +72,7 @@ impl Store for Blank {
         done(None)
     }
 
-    fn doubt_key<'a>(&'a self, _: &'a KeyClaim, _: Timestamp) -> StoreFuture<'a, ()> {
+    fn mark_unknown<'a>(&'a self, _: &'a KeyClaim, _: Timestamp) -> StoreFuture<'a, ()> {
         done(())
     }
 
@@ -80,55 +80,55 @@ impl Store for Blank {
         done(())
     }
 
-    fn take_window<'a>(
+    fn acquire_window<'a>(
         &'a self,
         _: &'a str,
         _: Window,
         _: &'a Nonce,
         _: Timestamp,
-    ) -> StoreFuture<'a, Taken> {
-        done(Taken::Yes)
+    ) -> StoreFuture<'a, Admission> {
+        done(Admission::Granted)
     }
 
-    fn give_window_back<'a>(&'a self, _: &'a str, _: Window, _: &'a Nonce) -> StoreFuture<'a, ()> {
+    fn release_window<'a>(&'a self, _: &'a str, _: Window, _: &'a Nonce) -> StoreFuture<'a, ()> {
         done(())
     }
 
-    fn take_turn<'a>(
+    fn acquire_turn<'a>(
         &'a self,
         _: &'a str,
         _: Duration,
         _: &'a Nonce,
         _: Timestamp,
-    ) -> StoreFuture<'a, Taken> {
-        done(Taken::Yes)
+    ) -> StoreFuture<'a, Admission> {
+        done(Admission::Granted)
     }
 
-    fn take_slot<'a>(
+    fn acquire_slot<'a>(
         &'a self,
         _: &'a CallId,
         _: u32,
         _: Timestamp,
         _: Timestamp,
-    ) -> StoreFuture<'a, Taken> {
-        done(Taken::Yes)
+    ) -> StoreFuture<'a, Admission> {
+        done(Admission::Granted)
     }
 
-    fn free_slot<'a>(&'a self, _: &'a CallId) -> StoreFuture<'a, ()> {
+    fn release_slot<'a>(&'a self, _: &'a CallId) -> StoreFuture<'a, ()> {
         done(())
     }
 
-    fn take_day<'a>(
+    fn acquire_day<'a>(
         &'a self,
         _: &'a str,
         _: u32,
         _: &'a Nonce,
         _: Timestamp,
-    ) -> StoreFuture<'a, Taken> {
-        done(Taken::Yes)
+    ) -> StoreFuture<'a, Admission> {
+        done(Admission::Granted)
     }
 
-    fn give_day_back<'a>(&'a self, _: &'a str, _: &'a Nonce, _: Timestamp) -> StoreFuture<'a, ()> {
+    fn release_day<'a>(&'a self, _: &'a str, _: &'a Nonce, _: Timestamp) -> StoreFuture<'a, ()> {
         done(())
     }
 }

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use shared::call::{CallId, CallRef, CallSid, Intent, Observation, Timestamp};
 use shared::store::{
-    Claim, KeyClaim, KeyRow, Lookup, Nonce, Observed, Record, Store, StoreFuture, Taken, Window,
+    Admission, Claim, KeyClaim, KeyRow, Lookup, Nonce, Observed, Record, Store, StoreFuture, Window,
 };
 use stores::losses::{Loss, Way};
 use stores::{Backend, Interpose, Interposed, Running, Space};

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use shared::call::{CallId, CallRef, CallSid, Fact, Intent, Observation, StatusEvent, Timestamp};
 use shared::store::{
-    Claim, KeyClaim, KeyRow, Lookup, Nonce, Observed, Record, Store, StoreFuture, Taken, Window,
+    Admission, Claim, KeyClaim, KeyRow, Lookup, Nonce, Observed, Record, Store, StoreFuture, Window,
 };
 use tokio::time::{Instant, sleep};
 
@@ -195,7 +195,7 @@ impl Store for Bugged {
                 fact => self.has(Bug::UnknownFreed) && *fact == Fact::DialUnknown,
             };
             if let (true, Some(call_id)) = (frees, call.call_id()) {
-                self.model.free_slot(call_id).await?;
+                self.model.release_slot(call_id).await?;
             }
             if !self.has(Bug::TransitionFromRead) {
                 return Ok(observed);
@@ -264,41 +264,41 @@ impl Store for Bugged {
         self.model.find_key(key, now)
     }
 
-    fn doubt_key<'a>(&'a self, claim: &'a KeyClaim, now: Timestamp) -> StoreFuture<'a, ()> {
+    fn mark_unknown<'a>(&'a self, claim: &'a KeyClaim, now: Timestamp) -> StoreFuture<'a, ()> {
         if self.has(Bug::ReleaseAfterAmbiguous) {
             return self.model.release_key(claim);
         }
-        self.model.doubt_key(claim, now)
+        self.model.mark_unknown(claim, now)
     }
 
     fn release_key<'a>(&'a self, claim: &'a KeyClaim) -> StoreFuture<'a, ()> {
         self.model.release_key(claim)
     }
 
-    fn take_window<'a>(
+    fn acquire_window<'a>(
         &'a self,
         name: &'a str,
         window: Window,
         entry: &'a Nonce,
         now: Timestamp,
-    ) -> StoreFuture<'a, Taken> {
-        self.model.take_window(name, window, entry, now)
+    ) -> StoreFuture<'a, Admission> {
+        self.model.acquire_window(name, window, entry, now)
     }
 
-    fn take_turn<'a>(
+    fn acquire_turn<'a>(
         &'a self,
         name: &'a str,
         length: Duration,
         entry: &'a Nonce,
         now: Timestamp,
-    ) -> StoreFuture<'a, Taken> {
+    ) -> StoreFuture<'a, Admission> {
         if self.has(Bug::AskedByEach) && name.starts_with("transcript ") {
-            return Box::pin(std::future::ready(Ok(Taken::Yes)));
+            return Box::pin(std::future::ready(Ok(Admission::Granted)));
         }
-        self.model.take_turn(name, length, entry, now)
+        self.model.acquire_turn(name, length, entry, now)
     }
 
-    fn give_window_back<'a>(
+    fn release_window<'a>(
         &'a self,
         name: &'a str,
         window: Window,
@@ -308,55 +308,55 @@ impl Store for Bugged {
             Some(Budget::AnonymousCalls) => Bug::AnonymousCallKept,
             Some(Budget::ClientsHour) => Bug::HourKept,
             Some(_) => Bug::NumberKept,
-            None => return self.model.give_window_back(name, window, entry),
+            None => return self.model.release_window(name, window, entry),
         };
         if self.has(bug) {
             return Box::pin(std::future::ready(Ok(())));
         }
-        self.model.give_window_back(name, window, entry)
+        self.model.release_window(name, window, entry)
     }
 
-    fn take_slot<'a>(
+    fn acquire_slot<'a>(
         &'a self,
         call_id: &'a CallId,
         limit: u32,
         lease_end: Timestamp,
         now: Timestamp,
-    ) -> StoreFuture<'a, Taken> {
+    ) -> StoreFuture<'a, Admission> {
         let is_endless = self.has(Bug::LeaseWithoutExpiry);
         let lease_end = if is_endless { lease_end.plus(YEARS) } else { lease_end };
-        self.model.take_slot(call_id, limit, lease_end, now)
+        self.model.acquire_slot(call_id, limit, lease_end, now)
     }
 
-    fn free_slot<'a>(&'a self, call_id: &'a CallId) -> StoreFuture<'a, ()> {
-        self.model.free_slot(call_id)
+    fn release_slot<'a>(&'a self, call_id: &'a CallId) -> StoreFuture<'a, ()> {
+        self.model.release_slot(call_id)
     }
 
-    fn take_day<'a>(
+    fn acquire_day<'a>(
         &'a self,
         name: &'a str,
         limit: u32,
         entry: &'a Nonce,
         now: Timestamp,
-    ) -> StoreFuture<'a, Taken> {
+    ) -> StoreFuture<'a, Admission> {
         if self.has(Bug::AnonymousDayUncounted) && Budget::of_day(name) == Budget::AnonymousDay {
-            return Box::pin(std::future::ready(Ok(Taken::Yes)));
+            return Box::pin(std::future::ready(Ok(Admission::Granted)));
         }
         if !self.has(Bug::ReadThenWrite) {
-            return self.model.take_day(name, limit, entry, now);
+            return self.model.acquire_day(name, limit, entry, now);
         }
         Box::pin(async move {
             let counted = self.model.counted(name, now);
             sleep(BETWEEN).await;
             if counted >= limit {
-                return Ok(Taken::No { free_at: now.plus(YEARS) });
+                return Ok(Admission::Full { free_at: now.plus(YEARS) });
             }
             self.model.count_anyway(name, entry, now);
-            Ok(Taken::Yes)
+            Ok(Admission::Granted)
         })
     }
 
-    fn give_day_back<'a>(
+    fn release_day<'a>(
         &'a self,
         name: &'a str,
         entry: &'a Nonce,
@@ -365,6 +365,6 @@ impl Store for Bugged {
         if self.has(Bug::DayKept) && Budget::of_day(name) == Budget::Day {
             return Box::pin(std::future::ready(Ok(())));
         }
-        self.model.give_day_back(name, entry, now)
+        self.model.release_day(name, entry, now)
     }
 }

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use shared::call::{Call, CallId, CallRef, CallSid, Fact, Intent, Observation, Timestamp};
 use shared::store::{
-    Claim, KeyClaim, KeyRow, Lookup, Nonce, Observed, Record, Store, StoreError, StoreFuture,
-    Taken, Window,
+    Admission, Claim, KeyClaim, KeyRow, Lookup, Nonce, Observed, Record, Store, StoreError,
+    StoreFuture, Window,
 };
 use tokio::time::sleep;
 
@@ -95,7 +95,7 @@ impl Drop for Waiting {
             if self.operation == "claim" {
                 Invocation::set(&invocation.claim_failed);
             }
-            if ["give_window_back", "free_slot", "give_day_back"].contains(&self.operation) {
+            if ["release_window", "release_slot", "release_day"].contains(&self.operation) {
                 Invocation::set(&invocation.give_failed);
             }
         }
@@ -323,7 +323,7 @@ impl Remote {
         let about = match (budget, current()) {
             (Some(budget), Some(invocation)) => {
                 let key = (budget, name.to_owned());
-                if operation.starts_with("take") {
+                if operation.starts_with("acquire") {
                     let place = Place { invocation, is_troubled: false };
                     let places = &mut lock(&self.world.ledger).places;
                     places.entry(key.clone()).or_default().entry(entry.to_owned()).or_insert(place);
@@ -438,79 +438,79 @@ impl Store for Remote {
     }
 
     remote! {
-        take_turn<'a>(lent name: str, kept length: Duration, lent entry: Nonce, kept now: Timestamp)
-            -> Taken;
+        acquire_turn<'a>(lent name: str, kept length: Duration, lent entry: Nonce, kept now: Timestamp)
+            -> Admission;
         claim_key<'a>(lent claim: KeyClaim, kept now: Timestamp) -> KeyRow;
         find_key<'a>(lent key: str, kept now: Timestamp) -> Option<KeyRow>;
-        doubt_key<'a>(lent claim: KeyClaim, kept now: Timestamp) -> ();
+        mark_unknown<'a>(lent claim: KeyClaim, kept now: Timestamp) -> ();
         release_key<'a>(lent claim: KeyClaim) -> ();
     }
 
-    fn take_window<'a>(
+    fn acquire_window<'a>(
         &'a self,
         name: &'a str,
         window: Window,
         entry: &'a Nonce,
         now: Timestamp,
-    ) -> StoreFuture<'a, Taken> {
+    ) -> StoreFuture<'a, Admission> {
         let budget = Budget::of_window(name, window);
-        placing!(self, "take_window", budget, name, entry.as_str(), |inner, name, entry| {
-            inner.take_window(&name, window, &entry, now)
+        placing!(self, "acquire_window", budget, name, entry.as_str(), |inner, name, entry| {
+            inner.acquire_window(&name, window, &entry, now)
         })
     }
 
-    fn give_window_back<'a>(
+    fn release_window<'a>(
         &'a self,
         name: &'a str,
         window: Window,
         entry: &'a Nonce,
     ) -> StoreFuture<'a, ()> {
         let budget = Budget::of_window(name, window);
-        placing!(self, "give_window_back", budget, name, entry.as_str(), |inner, name, entry| {
-            inner.give_window_back(&name, window, &entry)
+        placing!(self, "release_window", budget, name, entry.as_str(), |inner, name, entry| {
+            inner.release_window(&name, window, &entry)
         })
     }
 
-    fn take_slot<'a>(
+    fn acquire_slot<'a>(
         &'a self,
         call_id: &'a CallId,
         limit: u32,
         lease_end: Timestamp,
         now: Timestamp,
-    ) -> StoreFuture<'a, Taken> {
-        placing!(self, "take_slot", Some(Budget::Slots), "", call_id, |inner, call_id| {
-            inner.take_slot(&call_id, limit, lease_end, now)
+    ) -> StoreFuture<'a, Admission> {
+        placing!(self, "acquire_slot", Some(Budget::Slots), "", call_id, |inner, call_id| {
+            inner.acquire_slot(&call_id, limit, lease_end, now)
         })
     }
 
-    fn free_slot<'a>(&'a self, call_id: &'a CallId) -> StoreFuture<'a, ()> {
-        placing!(self, "free_slot", Some(Budget::Slots), "", call_id, |inner, call_id| {
-            inner.free_slot(&call_id)
+    fn release_slot<'a>(&'a self, call_id: &'a CallId) -> StoreFuture<'a, ()> {
+        placing!(self, "release_slot", Some(Budget::Slots), "", call_id, |inner, call_id| {
+            inner.release_slot(&call_id)
         })
     }
 
-    fn take_day<'a>(
+    fn acquire_day<'a>(
         &'a self,
         name: &'a str,
         limit: u32,
         entry: &'a Nonce,
         now: Timestamp,
-    ) -> StoreFuture<'a, Taken> {
+    ) -> StoreFuture<'a, Admission> {
         let budget = Some(Budget::of_day(name));
-        placing!(self, "take_day", budget, name, entry.as_str(), |inner, name, entry| {
-            inner.take_day(&name, limit, &entry, now)
+        placing!(self, "acquire_day", budget, name, entry.as_str(), |inner, name, entry| {
+            inner.acquire_day(&name, limit, &entry, now)
         })
     }
 
-    fn give_day_back<'a>(
+    fn release_day<'a>(
         &'a self,
         name: &'a str,
         entry: &'a Nonce,
         now: Timestamp,
     ) -> StoreFuture<'a, ()> {
         let budget = Some(Budget::of_day(name));
-        placing!(self, "give_day_back", budget, name, entry.as_str(), |inner, name, entry| {
-            inner.give_day_back(&name, &entry, now)
+        placing!(self, "release_day", budget, name, entry.as_str(), |inner, name, entry| {
+            inner.release_day(&name, &entry, now)
         })
     }
 }

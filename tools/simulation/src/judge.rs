@@ -208,7 +208,7 @@ fn ends(world: &World, ledger: &Ledger, call: &RealCall, is_over: bool) {
     }
 }
 
-/// The status that a set of keys shows (`stores.md` 1.2), written down a second time.
+/// The status that a set of keys shows, written down a second time.
 fn fold(keys: &[String]) -> &str {
     let class = |status: &str| match status {
         "initiated" => 1,

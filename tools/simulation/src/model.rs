@@ -11,8 +11,8 @@ use std::time::Duration;
 
 use shared::call::{CallId, Timestamp};
 use shared::store::{
-    KeyRow, Lease, Listing, Lookup, Nonce, Put, Record, Row, RowKey, Set, Store, StoreFuture,
-    Table, Taken, Written,
+    Admission, KeyRow, Lease, Listing, Lookup, Nonce, Put, Record, Row, RowKey, Set, Store,
+    StoreFuture, Table, Written,
 };
 
 use crate::judged::{Judged, done};
@@ -198,13 +198,13 @@ impl Table for Model {
         })
     }
 
-    fn lease(&self, lease: Lease, now: Timestamp) -> StoreFuture<'_, Taken> {
+    fn lease(&self, lease: Lease, now: Timestamp) -> StoreFuture<'_, Admission> {
         at_once(move || {
             let mut state = self.state();
             let leases = state.leases(lease.set.clone());
             leases.retain(|_, until| *until > now);
             if leases.contains_key(&lease.owner) {
-                return Taken::Yes;
+                return Admission::Granted;
             }
             let taken = u32::try_from(leases.len()).unwrap_or(u32::MAX);
             let first = leases.values().min().copied().unwrap_or(now);
@@ -214,7 +214,7 @@ impl Table for Model {
             if refusal.is_none() {
                 leases.insert(lease.owner, lease.until);
             }
-            refusal.unwrap_or(Taken::Yes)
+            refusal.unwrap_or(Admission::Granted)
         })
     }
 
@@ -230,18 +230,18 @@ impl Table for Model {
         limit: u32,
         entry: Nonce,
         now: Timestamp,
-    ) -> StoreFuture<'_, Taken> {
+    ) -> StoreFuture<'_, Admission> {
         at_once(move || {
             let days = &mut self.state().days;
             let day = days.entry(name).or_default();
             if day.entries.contains_key(entry.as_str()) {
-                return Taken::Yes;
+                return Admission::Granted;
             }
             if day.total(now) >= limit {
-                return Taken::No { free_at: day.free_at(limit, now) };
+                return Admission::Full { free_at: day.free_at(limit, now) };
             }
             day.take(&entry, now);
-            Taken::Yes
+            Admission::Granted
         })
     }
 

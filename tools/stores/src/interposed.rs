@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use shared::call::{CallId, CallRef, CallSid, Intent, Observation, Timestamp};
 use shared::store::{
-    Claim, KeyClaim, KeyRow, Lookup, Nonce, Observed, Record, Store, StoreFuture, Taken, Window,
+    Admission, Claim, KeyClaim, KeyRow, Lookup, Nonce, Observed, Record, Store, StoreFuture, Window,
 };
 
 /// What stands in between.

@@ -15,7 +15,7 @@ use super::item::{
 use super::request::Written;
 use super::update::Update;
 use crate::call::Timestamp;
-use crate::store::{Lease, Set, StoreError, Taken};
+use crate::store::{Admission, Lease, Set, StoreError};
 
 const SLOTS: &str = "CONC";
 const COUNT: &str = "n";
@@ -39,7 +39,7 @@ const DROPPED: usize = 100;
 /// What to try next.
 #[derive(Debug, PartialEq, Eq)]
 enum Next {
-    Settled(Taken),
+    Settled(Admission),
     /// Takes a place, where these leases that have ended are dropped. Its own may have ended too.
     Take {
         ended: Vec<String>,
@@ -66,7 +66,7 @@ impl DynamoDb {
         &self,
         lease: &Lease,
         now: Timestamp,
-    ) -> Result<Taken, StoreError> {
+    ) -> Result<Admission, StoreError> {
         let mut next = Next::Take { ended: Vec::new(), is_renewal: false };
         for _ in 0..lease.limit.saturating_add(SPARE_TRIES) {
             let update = match &next {
@@ -78,7 +78,7 @@ impl DynamoDb {
                 (Written::Done(_), Next::Drop(_)) => {
                     Next::Take { ended: Vec::new(), is_renewal: false }
                 }
-                (Written::Done(_), _) => return Ok(Taken::Yes),
+                (Written::Done(_), _) => return Ok(Admission::Granted),
                 (Written::Refused(found), _) => decide(&found, lease, now),
             };
         }
@@ -155,7 +155,7 @@ fn decide(item: &Item, lease: &Lease, now: Timestamp) -> Next {
         .filter_map(|name| Some((name.clone(), get_number(item, name)?)))
         .partition(|(_, end)| *end > now.as_millis());
     if live.iter().any(|(name, _)| *name == own) {
-        return Next::Settled(Taken::Yes);
+        return Next::Settled(Admission::Granted);
     }
     let newest = get_text(item, NEWEST).and_then(|value| value.split('#').next()?.parse().ok());
     let after = newest.filter(|_| !lease.spacing.is_zero());
@@ -200,11 +200,11 @@ mod tests {
             ended: ended.iter().map(|name| (*name).to_owned()).collect(),
             is_renewal,
         };
-        let full = Next::Settled(Taken::No { free_at: Timestamp::from_millis(101) });
+        let full = Next::Settled(Admission::Full { free_at: Timestamp::from_millis(101) });
         assert_eq!(decide(&[102, 101], "9", 2), full);
         assert_eq!(decide(&[102, 100], "9", 2), take(&["c#1"], false));
         assert_eq!(decide(&[102], "9", 2), take(&[], false));
-        assert_eq!(decide(&[102, 101], "0", 2), Next::Settled(Taken::Yes));
+        assert_eq!(decide(&[102, 101], "0", 2), Next::Settled(Admission::Granted));
         assert_eq!(decide(&[99, 101], "0", 2), take(&[], true));
         assert_eq!(decide(&[99, 98, 101], "0", 2), take(&["c#1"], true));
         let many = [99; 300];

@@ -23,7 +23,7 @@ use tokio::sync::{Semaphore, SemaphorePermit};
 
 use self::request::Written as Answer;
 use self::update::Update;
-use super::{Lease, Nonce, Put, Row, RowKey, Set, StoreFuture, Table, Taken, Written};
+use super::{Admission, Lease, Nonce, Put, Row, RowKey, Set, StoreFuture, Table, Written};
 use crate::call::Timestamp;
 use crate::settings::DynamoDbUrl;
 
@@ -60,7 +60,7 @@ impl DynamoDb {
         }
     }
 
-    /// Waits until a request may start: its time-outs begin only then. Nobody closes the semaphore,
+    /// Waits until a request may start: its time-outs begin only then. The semaphore is never closed,
     /// so there always is a turn.
     async fn turn(&self) -> Option<SemaphorePermit<'_>> {
         self.turns.acquire().await.ok()
@@ -110,7 +110,7 @@ impl Table for DynamoDb {
         Box::pin(self.newest_rows(limit, now))
     }
 
-    fn lease(&self, lease: Lease, now: Timestamp) -> StoreFuture<'_, Taken> {
+    fn lease(&self, lease: Lease, now: Timestamp) -> StoreFuture<'_, Admission> {
         Box::pin(async move { self.take_lease(&lease, now).await })
     }
 
@@ -124,7 +124,7 @@ impl Table for DynamoDb {
         limit: u32,
         entry: Nonce,
         now: Timestamp,
-    ) -> StoreFuture<'_, Taken> {
+    ) -> StoreFuture<'_, Admission> {
         Box::pin(async move { self.add_entry(&name, limit, &entry, now).await })
     }
 

@@ -23,8 +23,8 @@ use self::rest::Rest;
 use self::rows::{CALL, CALLS, GARBAGE, day_key, key, set_key};
 use self::transport::{Command, Transport};
 use super::limits::DAY_ENTRIES;
+use super::{Admission, StoreFuture, Table, Written};
 use super::{DAY_ENTRY_KEPT, DayHours, Lease, Nonce, Put, Row, RowKey, Set, StoreError};
-use super::{StoreFuture, Table, Taken, Written};
 use crate::call::Timestamp;
 use crate::settings::{BaseUrl, Secret};
 
@@ -190,7 +190,7 @@ impl Table for Redis {
         Box::pin(self.newest_rows(usize::try_from(limit).unwrap_or(usize::MAX), now))
     }
 
-    fn lease(&self, lease: Lease, now: Timestamp) -> StoreFuture<'_, Taken> {
+    fn lease(&self, lease: Lease, now: Timestamp) -> StoreFuture<'_, Admission> {
         Box::pin(async move {
             let left = lease.until.as_millis().saturating_sub(now.as_millis()).max(0);
             let following = match lease.spacing {
@@ -206,10 +206,10 @@ impl Table for Redis {
                 following,
             ];
             let reply = self.eval(scripts::LEASE, set_key(&lease.set), arguments).await?;
-            let Some(refusal) = reply.text()? else { return Ok(Taken::Yes) };
+            let Some(refusal) = reply.text()? else { return Ok(Admission::Granted) };
             match refusal.split_once(' ') {
-                Some(("full", at)) => Ok(Taken::No { free_at: time(at)? }),
-                Some(("soon", at)) => Ok(Taken::TooSoon { free_at: time(at)? }),
+                Some(("full", at)) => Ok(Admission::Full { free_at: time(at)? }),
+                Some(("soon", at)) => Ok(Admission::CoolingDown { free_at: time(at)? }),
                 _ => Err(unexpected()),
             }
         })
@@ -227,7 +227,7 @@ impl Table for Redis {
         limit: u32,
         entry: Nonce,
         now: Timestamp,
-    ) -> StoreFuture<'_, Taken> {
+    ) -> StoreFuture<'_, Admission> {
         Box::pin(async move {
             let arguments = vec![
                 now.as_millis().to_string(),
@@ -240,8 +240,8 @@ impl Table for Redis {
                 (2 * DAY).to_string(),
             ];
             let reply = self.eval(scripts::TAKE_DAY, day_key(&name), arguments).await?;
-            let Some(free_at) = reply.text()? else { return Ok(Taken::Yes) };
-            Ok(Taken::No { free_at: time(&free_at)? })
+            let Some(free_at) = reply.text()? else { return Ok(Admission::Granted) };
+            Ok(Admission::Full { free_at: time(&free_at)? })
         })
     }
 

@@ -3,7 +3,7 @@
 use rusqlite::{OptionalExtension, Result, Transaction, params};
 
 use crate::call::Timestamp;
-use crate::store::{DAY_ENTRY_KEPT, DayHours, Lease, Set, Taken};
+use crate::store::{Admission, DAY_ENTRY_KEPT, DayHours, Lease, Set};
 
 fn name(set: &Set) -> String {
     match set {
@@ -12,7 +12,7 @@ fn name(set: &Set) -> String {
     }
 }
 
-pub(super) fn lease(tx: &Transaction<'_>, lease: &Lease, now: Timestamp) -> Result<Taken> {
+pub(super) fn lease(tx: &Transaction<'_>, lease: &Lease, now: Timestamp) -> Result<Admission> {
     let name = name(&lease.set);
     tx.prepare_cached("DELETE FROM lease WHERE name = ?1 AND until <= ?2")?
         .execute(params![name, now.as_millis()])?;
@@ -25,7 +25,7 @@ pub(super) fn lease(tx: &Transaction<'_>, lease: &Lease, now: Timestamp) -> Resu
             Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?))
         })?;
     if is_ours == Some(true) {
-        return Ok(Taken::Yes);
+        return Ok(Admission::Granted);
     }
     let first = first.map_or(now, Timestamp::from_millis);
     let after = newest.map_or(now, |newest| lease.after(Timestamp::from_millis(newest), now));
@@ -34,7 +34,7 @@ pub(super) fn lease(tx: &Transaction<'_>, lease: &Lease, now: Timestamp) -> Resu
     }
     tx.prepare_cached("INSERT INTO lease (name, owner, until) VALUES (?1, ?2, ?3)")?
         .execute(params![name, lease.owner, lease.until.as_millis()])?;
-    Ok(Taken::Yes)
+    Ok(Admission::Granted)
 }
 
 pub(super) fn release(tx: &Transaction<'_>, set: &Set, owner: &str) -> Result<()> {
@@ -49,7 +49,7 @@ pub(super) fn add_to_day(
     (name, entry): (&str, &str),
     limit: u32,
     now: Timestamp,
-) -> Result<Taken> {
+) -> Result<Admission> {
     tx.prepare_cached("DELETE FROM day WHERE name = ?1 AND hour < ?2")?
         .execute(params![name, DayHours::oldest(now)])?;
     tx.prepare_cached("DELETE FROM day_entry WHERE name = ?1 AND at < ?2")?
@@ -58,14 +58,14 @@ pub(super) fn add_to_day(
         .prepare_cached("SELECT 1 FROM day_entry WHERE name = ?1 AND entry = ?2")?
         .exists(params![name, entry])?;
     if is_ours {
-        return Ok(Taken::Yes);
+        return Ok(Admission::Granted);
     }
     let hours: Vec<(i64, i64)> = tx
         .prepare_cached("SELECT hour, n FROM day WHERE name = ?1")?
         .query_map([name], |row| Ok((row.get(0)?, row.get(1)?)))?
         .collect::<Result<_>>()?;
     if let Some(free_at) = DayHours::new(hours, now).full(limit, now) {
-        return Ok(Taken::No { free_at });
+        return Ok(Admission::Full { free_at });
     }
     tx.prepare_cached(
         "INSERT INTO day (name, hour, n) VALUES (?1, ?2, 1) ON CONFLICT DO UPDATE SET n = n + 1",
@@ -73,7 +73,7 @@ pub(super) fn add_to_day(
     .execute(params![name, DayHours::of(now)])?;
     tx.prepare_cached("INSERT INTO day_entry (name, entry, at) VALUES (?1, ?2, ?3)")?
         .execute(params![name, entry, now.as_millis()])?;
-    Ok(Taken::Yes)
+    Ok(Admission::Granted)
 }
 
 pub(super) fn remove_from_day(tx: &Transaction<'_>, name: &str, entry: &str) -> Result<()> {

@@ -19,7 +19,9 @@ use std::time::Duration;
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 
 use self::sweep::Sweeper;
-use super::{Lease, Nonce, Put, Row, RowKey, Set, StoreError, StoreFuture, Table, Taken, Written};
+use super::{
+    Admission, Lease, Nonce, Put, Row, RowKey, Set, StoreError, StoreFuture, Table, Written,
+};
 use crate::call::Timestamp;
 
 /// A SQLite file.
@@ -130,7 +132,7 @@ impl Table for Sqlite {
         self.reading(move |tx| rows::newest(tx, limit, now))
     }
 
-    fn lease(&self, lease: Lease, now: Timestamp) -> StoreFuture<'_, Taken> {
+    fn lease(&self, lease: Lease, now: Timestamp) -> StoreFuture<'_, Admission> {
         self.write(now, move |tx| limits::lease(tx, &lease, now))
     }
 
@@ -144,7 +146,7 @@ impl Table for Sqlite {
         limit: u32,
         entry: Nonce,
         now: Timestamp,
-    ) -> StoreFuture<'_, Taken> {
+    ) -> StoreFuture<'_, Admission> {
         self.write(now, move |tx| limits::add_to_day(tx, (&name, entry.as_str()), limit, now))
     }
 

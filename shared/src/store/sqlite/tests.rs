@@ -36,7 +36,7 @@ fn at(millis: i64) -> Timestamp {
 /// The modes of the folder and of the three files, while the store is open and has written.
 async fn modes(file: &Path) -> [u32; 4] {
     let store = Sqlite::open(file, 1).unwrap();
-    store.free_slot(&CallId::new([1; 16], false)).await.unwrap();
+    store.release_slot(&CallId::new([1; 16], false)).await.unwrap();
     let beside = |suffix: &str| PathBuf::from(format!("{}{suffix}", file.display()));
     let files = ["", "-wal", "-shm"].map(|suffix| mode(&beside(suffix)));
     [mode(file.parent().unwrap()), files[0], files[1], files[2]]
@@ -102,8 +102,8 @@ async fn take_all(store: &Sqlite, number: u8, now: Timestamp) {
     let claim =
         KeyClaim { key: name.clone(), fingerprint: String::new(), owner: owner.clone(), call_id };
     store.claim_key(&claim, now).await.unwrap();
-    store.take_window(&name, window, &owner, now).await.unwrap();
-    store.take_day(&name, 1, &owner, now).await.unwrap();
+    store.acquire_window(&name, window, &owner, now).await.unwrap();
+    store.acquire_day(&name, 1, &owner, now).await.unwrap();
 }
 
 #[tokio::test]
@@ -132,7 +132,7 @@ async fn a_sweep_is_bounded_and_goes_on_a_minute_later() {
     fill.await.unwrap();
     for (millis, left) in [(0, 7), (59_999, 7), (60_000, 0)] {
         let slot = CallId::new([1; 16], false);
-        store.take_slot(&slot, 1, at(millis + 1000), at(millis)).await.unwrap();
+        store.acquire_slot(&slot, 1, at(millis + 1000), at(millis)).await.unwrap();
         assert_eq!(rows(&store).await[2], left + 1, "after {millis} ms");
     }
 }

@@ -290,7 +290,7 @@ async fn a_key_that_the_version_before_claimed_is_never_dialled_again(family: Fa
     assert!(matches!(state, KeyState::Done { .. }), "{state:?}");
     // Only the owner doubts and releases.
     store.release_key(&again(9)).await.unwrap();
-    store.doubt_key(&key(9, 9), later(7)).await.unwrap();
+    store.mark_unknown(&key(9, 9), later(7)).await.unwrap();
     assert!(store.find_key(&key(9, 9).key, later(7)).await.unwrap().unwrap().is_unknown);
     store.release_key(&key(9, 9)).await.unwrap();
     assert_eq!(store.find_key(&key(9, 9).key, later(7)).await.unwrap(), None);
@@ -324,18 +324,18 @@ async fn no_operation_fails_on_the_limits_of_the_version_before(family: Family) 
         (DESTINATION, DESTINATIONS, nonce(1)),
         ("anonymous calls", ANONYMOUS, nonce(110)),
     ] {
-        store.take_window(name, window, &nonce(30), now).await.unwrap();
-        store.give_window_back(name, window, &entry).await.unwrap();
-        store.give_window_back(name, window, &nonce(30)).await.unwrap();
-        let taken = store.take_window(name, window, &nonce(31), now).await.unwrap();
-        assert_eq!(taken, shared::store::Taken::Yes, "{name} is empty now");
+        store.acquire_window(name, window, &nonce(30), now).await.unwrap();
+        store.release_window(name, window, &entry).await.unwrap();
+        store.release_window(name, window, &nonce(30)).await.unwrap();
+        let taken = store.acquire_window(name, window, &nonce(31), now).await.unwrap();
+        assert_eq!(taken, shared::store::Admission::Granted, "{name} is empty now");
     }
-    store.take_slot(&id(30), SLOTS, now.plus(LEASE), now).await.unwrap();
-    store.free_slot(&id(6)).await.unwrap();
+    store.acquire_slot(&id(30), SLOTS, now.plus(LEASE), now).await.unwrap();
+    store.release_slot(&id(6)).await.unwrap();
     for name in ["day", "anonymous day"] {
-        store.take_day(name, A_DAY, &nonce(30), now).await.unwrap();
-        store.give_day_back(name, &nonce(1), now).await.unwrap();
-        store.give_day_back(name, &nonce(10), now).await.unwrap();
+        store.acquire_day(name, A_DAY, &nonce(30), now).await.unwrap();
+        store.release_day(name, &nonce(1), now).await.unwrap();
+        store.release_day(name, &nonce(10), now).await.unwrap();
     }
 }
 
