@@ -1,7 +1,7 @@
 //! The store: what the functions need to remember.
 //!
 //! [`Store`] is what an endpoint asks for: calls, idempotency keys, limits. One layer says how each of these
-//! operations is made of writes to single rows ([`calls`], [`keys`], [`limits`]), and a [`Table`] is what a
+//! operations is made of writes to single rows (`calls.rs`, `keys.rs`, `limits.rs`), and a [`Table`] is what a
 //! database must be able to do for it. DynamoDB, Redis and SQLite are tables, and know of none of the above.
 //!
 //! What an endpoint decides, it decides from the reply of a write, never from a read after it. Every clock

@@ -241,7 +241,7 @@ pub(super) fn pack(key: &str, seen: &Observation, delivery: &str) -> Result<Stri
     Ok(format!("{delivery}|{}|{fact}", seen.at.as_millis()))
 }
 
-/// Reads back what [`write`] or [`pack`] wrote, `call_id` and `variables` put into a packed intent. One that
+/// Reads back what [`write()`] or [`pack`] wrote, `call_id` and `variables` put into a packed intent. One that
 /// cannot be read, as after a newer version wrote it during a deployment, is left out: the rest of the call
 /// must not be lost with it. Its text is never logged.
 pub(super) fn unpack(
