@@ -12,7 +12,7 @@ use tracing::{error, info, warn};
 use crate::call::{
     Call, CallId, CallRef, CallSid, CallStatus, Fact, Intent, Observation, StatusEvent, Timestamp,
 };
-use crate::store::{BUDGET, Lookup, Record, StoreError, Taken, Window, timely};
+use crate::store::{Admission, BUDGET, Lookup, Record, StoreError, with_timeout};
 use crate::twilio::{Account, Form, NotACallback, child_leg, fetch_call_end};
 
 use super::make_call::admission::free_anonymous_call;
@@ -75,7 +75,7 @@ pub(super) fn invalid(message: impl Into<Cow<'static, str>>) -> Refusal {
 
 /// What is on record of a call.
 pub(super) async fn load(app: &App, by: &Lookup) -> Result<Record, Refusal> {
-    let record = timely(app.store.load(by, app.clock.now())).await.map_err(unreadable)?;
+    let record = with_timeout(app.store.load(by, app.clock.now())).await.map_err(unreadable)?;
     record.ok_or_else(|| {
         Refusal::new(
             Reason::CallNotFound,
@@ -118,7 +118,7 @@ pub(super) async fn callback<E: Endpoint>(
 pub(super) async fn observe(app: &App, call: &CallRef, seen: &Observation) -> Result<(), Refusal> {
     let names = || (call.call_sid().map(CallSid::as_str), call.call_id().map(CallId::as_str));
     let delivery = app.nonce();
-    let observed = timely(app.store.observe(call, seen, &delivery, app.clock.now())).await;
+    let observed = with_timeout(app.store.observe(call, seen, &delivery, app.clock.now())).await;
     let observed = observed.map_err(|error| {
         let (call_sid, call_id) = names();
         error!(service = "store", status = 503, reason = "store_unavailable", %error, callSid = call_sid, callId = call_id, "an observation was not written; Twilio repeats its callback");
@@ -146,7 +146,7 @@ pub(super) async fn observe(app: &App, call: &CallRef, seen: &Observation) -> Re
 
 /// The call no longer counts as one of those in progress. If this fails, its leases end by themselves.
 async fn free_places(app: &App, call_id: &CallId, may_be_anonymous: bool) {
-    let mut failed = timely(app.store.free_slot(call_id)).await.err();
+    let mut failed = with_timeout(app.store.release_slot(call_id)).await.err();
     if may_be_anonymous {
         failed = failed.or(free_anonymous_call(app, call_id).await.err());
     }
@@ -161,7 +161,9 @@ async fn note_child_leg(app: &App, call_id: &CallId, call_sid: &CallSid, seen: &
     let delivery = app.nonce();
     let (call, seen) = (CallRef::Ours(call_id.clone()), child_leg(call_sid, seen));
     warn!(service = "twilio", callSid = %call_sid, callId = %call_id, "a callback names this callId and another call's CallSid");
-    if let Err(error) = timely(app.store.observe(&call, &seen, &delivery, app.clock.now())).await {
+    if let Err(error) =
+        with_timeout(app.store.observe(&call, &seen, &delivery, app.clock.now())).await
+    {
         warn!(service = "store", %error, callId = %call_id, "another leg of a call was not noted");
     }
 }
@@ -175,11 +177,10 @@ pub(super) async fn wait_to_ask(
     spacing: Duration,
     now: Timestamp,
 ) -> Result<Option<Timestamp>, StoreError> {
-    let window = Window { limit: 1, length: spacing, spacing: Duration::ZERO };
     let (name, nonce) = (format!("{what} {call_sid}"), app.nonce());
-    Ok(match timely(app.store.take_window(&name, window, &nonce, now)).await? {
-        Taken::Yes => None,
-        Taken::No { free_at } | Taken::TooSoon { free_at } => Some(free_at),
+    Ok(match with_timeout(app.store.acquire_turn(&name, spacing, &nonce, now)).await? {
+        Admission::Granted => None,
+        Admission::Full { free_at } | Admission::CoolingDown { free_at } => Some(free_at),
     })
 }
 

@@ -23,7 +23,7 @@ use crate::call::{
     CallId, CallRef, CallSid, CallStatus, DIAL_BUDGET, Fact, Intent, Observation, StatusEvent,
 };
 use crate::settings::DialSettings;
-use crate::store::{BUDGET, StoreError, timely};
+use crate::store::{BUDGET, StoreError, with_timeout};
 use crate::twilio::{DIAL_TIMEOUT, DialError, WebhookUrls, create_call, create_call_form, explain};
 
 use super::callers::{Caller, Scope, authorize};
@@ -193,7 +193,7 @@ async fn keep(app: &App, intent: &Intent, call_sid: Option<&CallSid>, fact: Fact
         Some(call_sid) => app.store.placed(intent, call_sid, &seen, &delivery, now),
         None => app.store.observe(&call, &seen, &delivery, now),
     };
-    if let Err(error) = timely(write).await {
+    if let Err(error) = with_timeout(write).await {
         warn!(service = "store", %error, callId = %intent.call_id, "the outcome of a dial was not written");
     }
 }

@@ -11,7 +11,7 @@ use serde_json::Value;
 use crate::call::{
     Call, CallStatus, Direction, DynamicVariables, Party, Progress, TimelineEntry, Timestamp,
 };
-use crate::store::{BUDGET, Record, timely};
+use crate::store::{BUDGET, Record, with_timeout};
 use crate::twilio::{explain, explain_sip, more_info, status_callback};
 
 use super::callers::{Scope, authorize};
@@ -53,7 +53,7 @@ async fn read(app: &App, request: &Request<Bytes>) -> Result<Response<Bytes>, Re
         let record = reconciled(app, load(app, &by).await?).await;
         return Ok(json(StatusCode::OK, &show(&record)));
     }
-    let mut records = timely(app.store.recent(RECENT, now)).await.map_err(unreadable)?;
+    let mut records = with_timeout(app.store.recent(RECENT, now)).await.map_err(unreadable)?;
     all_reconciled(app, &mut records).await;
     Ok(json(StatusCode::OK, &List { calls: records.iter().map(show).collect() }))
 }

@@ -23,7 +23,7 @@ use crate::ports::System;
 #[cfg(any(feature = "lambda", feature = "vercel"))]
 use crate::settings::Platform;
 use crate::settings::{Connect, Settings, Variables};
-use crate::store::{Absent, Store};
+use crate::store::{Store, Unavailable};
 use crate::values::StoreUrl;
 
 /// Why a process could not start or stopped.
@@ -87,7 +87,7 @@ pub fn app(settings: Settings) -> Result<App, Error> {
 pub fn open_store(settings: &Settings, http: &reqwest::Client) -> Arc<dyn Store> {
     open(settings, http).unwrap_or_else(|why| {
         error!(service = "store", why, "the store could not be opened");
-        Arc::new(Absent(why))
+        Arc::new(Unavailable(why))
     })
 }
 
@@ -207,7 +207,7 @@ mod tests {
 
     fn app() -> Arc<App> {
         let (settings, system) = (Settings::parse(&|_: &str| None), Arc::new(System));
-        let store = Arc::new(Absent(String::new()));
+        let store = Arc::new(Unavailable(String::new()));
         let http = net::client().unwrap();
         Arc::new(App::new(settings, store, http, system.clone(), system))
     }

@@ -1,11 +1,11 @@
-//! Idempotency keys: the same dial asked twice rings once (`stores.md` 6).
+//! Idempotency keys: the same dial asked twice rings once.
 //!
-//! A key is claimed before anything else is written. An outcome that is not known keeps the claim,
-//! so that it is never dialled again; the first callback names the call and thereby resolves it.
+//! A key is claimed before anything else is written. An outcome that is not known keeps the claim, so that
+//! it is never dialled again; the first callback names the call and thereby resolves it.
 
 use std::time::Duration;
 
-use super::{Calls, Lookup, Nonce, Record, StoreError, StoreFuture};
+use super::{Lookup, Nonce, Put, Record, Row, RowKey, Store, StoreError, Table, When, Written};
 use crate::call::{CallId, CallSid, Timestamp};
 
 /// How long a claim without an outcome counts as being worked on. A function that was still waiting
@@ -15,7 +15,7 @@ pub const IN_FLIGHT: Duration = crate::call::DIAL_BUDGET;
 /// A claim on a key.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct KeyClaim {
-    /// Hash of who asks and of the key they sent: nobody replays another's answer.
+    /// Hash of who asks and of the key they sent, so that no caller replays another's answer.
     pub key: String,
     /// Hash of the parsed request.
     pub fingerprint: String,
@@ -62,24 +62,8 @@ pub enum KeyState {
     },
 }
 
-/// Rows of keys.
-pub trait Keys: Send + Sync {
-    /// Writes the claim if no claim is there that has not expired, and gives the row that is there
-    /// now: ours or an earlier one. The same owner again finds its own claim.
-    fn claim_key<'a>(&'a self, claim: &'a KeyClaim, now: Timestamp) -> StoreFuture<'a, KeyRow>;
-
-    /// The row of a key, if a claim is there that has not expired. Writes nothing.
-    fn find_key<'a>(&'a self, key: &'a str, now: Timestamp) -> StoreFuture<'a, Option<KeyRow>>;
-
-    /// Remembers that the outcome is not known. Only the owner's claim is touched.
-    fn doubt_key<'a>(&'a self, claim: &'a KeyClaim, now: Timestamp) -> StoreFuture<'a, ()>;
-
-    /// Gives the key back after a definite refusal. Only the owner's claim is touched.
-    fn release_key<'a>(&'a self, claim: &'a KeyClaim) -> StoreFuture<'a, ()>;
-}
-
 /// Claims a key and tells what the request may do.
-pub async fn claim<S: Keys + Calls + ?Sized>(
+pub async fn claim<S: Store + ?Sized>(
     store: &S,
     claim: &KeyClaim,
     now: Timestamp,
@@ -93,7 +77,7 @@ pub async fn claim<S: Keys + Calls + ?Sized>(
 
 /// What a request with this key and fingerprint is told that claims nothing; `None` if no request has
 /// claimed the key.
-pub async fn find<S: Keys + Calls + ?Sized>(
+pub async fn find<S: Store + ?Sized>(
     store: &S,
     key: &str,
     fingerprint: &str,
@@ -107,7 +91,7 @@ pub async fn find<S: Keys + Calls + ?Sized>(
 
 /// What another request's claim means. A dial is complete once its call has a name, whether Twilio's
 /// answer or the first callback brought it; no row has to be repaired for that.
-async fn state<S: Calls + ?Sized>(
+async fn state<S: Store + ?Sized>(
     store: &S,
     row: KeyRow,
     fingerprint: &str,
@@ -126,4 +110,77 @@ async fn state<S: Calls + ?Sized>(
         }
         None => KeyState::Unknown { call_id },
     })
+}
+
+const FINGERPRINT: &str = "fingerprint";
+pub(super) const OWNER: &str = "owner";
+const CALL_ID: &str = "call_id";
+const CLAIMED_AT: &str = "claimed_at";
+const UNKNOWN: &str = "unknown";
+
+fn row_of(key: &str) -> RowKey {
+    RowKey::Key(key.to_owned())
+}
+
+/// What we wrote ourselves can be read; if not, the row blocks its key.
+fn decode(key: &str, row: &Row) -> Result<KeyRow, StoreError> {
+    let known = |field| row.get(field).unwrap_or_default();
+    let call_id = CallId::parse(known(CALL_ID)).ok();
+    let claimed_at = row.get(CLAIMED_AT).and_then(|millis| millis.parse().ok());
+    let (call_id, claimed_at) =
+        call_id.zip(claimed_at).ok_or_else(|| StoreError::new("the row of a key is malformed"))?;
+    Ok(KeyRow {
+        claim: KeyClaim {
+            key: key.to_owned(),
+            fingerprint: known(FINGERPRINT).to_owned(),
+            owner: Nonce::from_text(known(OWNER)),
+            call_id,
+        },
+        claimed_at: Timestamp::from_millis(claimed_at),
+        is_unknown: row.get(UNKNOWN).is_some(),
+    })
+}
+
+pub(super) async fn claim_key(
+    table: &dyn Table,
+    claim: &KeyClaim,
+    now: Timestamp,
+) -> Result<KeyRow, StoreError> {
+    table.ready_to_dial().await?;
+    let put = Put::to(row_of(&claim.key))
+        .set(FINGERPRINT, &*claim.fingerprint)
+        .set(OWNER, claim.owner.as_str())
+        .set(CALL_ID, claim.call_id.as_str())
+        .set(CLAIMED_AT, now.as_millis());
+    let expires_at = Some(now.plus(table.retention()));
+    let put = Put { is_new: true, remove: vec![UNKNOWN], expires_at, ..put };
+    match table.put(put, now).await? {
+        Written { is_done: true, .. } => {
+            Ok(KeyRow { claim: claim.clone(), claimed_at: now, is_unknown: false })
+        }
+        Written { before, .. } => decode(&claim.key, &before),
+    }
+}
+
+pub(super) async fn find_key(
+    table: &dyn Table,
+    key: &str,
+    now: Timestamp,
+) -> Result<Option<KeyRow>, StoreError> {
+    let row = table.read(vec![row_of(key)], now).await?.pop().flatten();
+    row.map(|row| decode(key, &row)).transpose()
+}
+
+pub(super) async fn mark_unknown(
+    table: &dyn Table,
+    claim: &KeyClaim,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    let put = Put::to(row_of(&claim.key)).set(UNKNOWN, 1);
+    let put = put.when(OWNER, When::Is(claim.owner.as_str().into()));
+    table.put(put, now).await.map(|_| ())
+}
+
+pub(super) async fn release_key(table: &dyn Table, claim: &KeyClaim) -> Result<(), StoreError> {
+    table.delete(row_of(&claim.key), OWNER, claim.owner.as_str().to_owned()).await
 }

@@ -1,4 +1,4 @@
-//! Limits on dialling, each one atomic operation: nobody counts first and acts on it later.
+//! Limits on dialling, each one atomic operation: no request counts first and acts on it later.
 //!
 //! Names of clients and destinations are hashes by the time they come here: a store holds no number
 //! and no address in a limit's row. Every operation is safe to repeat after a lost reply; where a
@@ -7,21 +7,22 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::{Nonce, StoreFuture};
+use super::keys::OWNER;
+use super::{Nonce, Put, RowKey, StoreError, Table, Written};
 use crate::call::{CallId, Timestamp};
 
 /// Whether a limit lets a dial pass.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Taken {
+pub enum Admission {
     /// It fitted, and is counted.
-    Yes,
+    Granted,
     /// It did not fit; nothing is counted. There may be room again at this time.
-    No {
+    Full {
         /// The earliest time at which asking again can succeed.
         free_at: Timestamp,
     },
     /// It would fit, but comes too soon after the one before; nothing is counted.
-    TooSoon {
+    CoolingDown {
         /// The earliest time at which asking again can succeed.
         free_at: Timestamp,
     },
@@ -39,68 +40,138 @@ pub struct Window {
     pub spacing: Duration,
 }
 
-impl Window {
-    /// When an entry may follow one made at `newest`.
-    #[cfg(any(feature = "dynamodb", feature = "sqlite"))]
-    pub(super) fn after(self, newest: Timestamp) -> Timestamp {
-        newest.plus(self.spacing)
+/// Where leases are taken.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Set {
+    /// The calls at once.
+    Slots,
+    /// A window, by its name.
+    Window(String),
+}
+
+/// A place asked for in a set.
+#[derive(Clone, Debug)]
+pub struct Lease {
+    /// The set.
+    pub set: Set,
+    /// Who holds the place: the same owner again takes no second.
+    pub owner: String,
+    /// How many places there are: 1 to 1000.
+    pub limit: u32,
+    /// When the lease ends. It is free from then on, also where its owner never gave it back.
+    pub until: Timestamp,
+    /// How long after the newest lease was taken another may follow; zero for at any time. Leases of a set
+    /// that has a spacing are all equally long.
+    pub spacing: Duration,
+}
+
+impl Lease {
+    /// When a lease may follow the newest one, which ends at `newest`.
+    #[must_use]
+    pub fn after(&self, newest: Timestamp, now: Timestamp) -> Timestamp {
+        let length = self.until.as_millis().saturating_sub(now.as_millis());
+        let taken = Timestamp::from_millis(newest.as_millis().saturating_sub(length));
+        if self.spacing.is_zero() { now } else { taken.plus(self.spacing) }
+    }
+
+    /// What a request is told that gets no place: there are `taken` of them, the first ends at `first`,
+    /// and another may follow at `after`.
+    #[must_use]
+    pub fn refusal(
+        &self,
+        taken: u32,
+        first: Timestamp,
+        after: Timestamp,
+        now: Timestamp,
+    ) -> Option<Admission> {
+        if taken >= self.limit {
+            return Some(Admission::Full { free_at: first.max(after) });
+        }
+        (after > now).then_some(Admission::CoolingDown { free_at: after })
     }
 }
 
-/// Limits on dialling.
-pub trait Limits: Send + Sync {
-    /// Takes a place in the rolling window called `name`: a client's or a destination's. `entry`
-    /// tells this request from others: the same entry again takes no second place.
-    fn take_window<'a>(
-        &'a self,
-        name: &'a str,
-        window: Window,
-        entry: &'a Nonce,
-        now: Timestamp,
-    ) -> StoreFuture<'a, Taken>;
+async fn lease(table: &dyn Table, lease: Lease, now: Timestamp) -> Result<Admission, StoreError> {
+    if lease.limit == 0 {
+        return Ok(Admission::Full { free_at: lease.until });
+    }
+    table.lease(lease, now).await
+}
 
-    /// Gives the entry's place back, cool-down included: its dial came to nothing. One that is not
-    /// there is no error. `window` is the one it was taken from.
-    fn give_window_back<'a>(
-        &'a self,
-        name: &'a str,
-        window: Window,
-        entry: &'a Nonce,
-    ) -> StoreFuture<'a, ()>;
+pub(super) async fn acquire_window(
+    table: &dyn Table,
+    name: &str,
+    window: Window,
+    entry: &Nonce,
+    now: Timestamp,
+) -> Result<Admission, StoreError> {
+    let set = Set::Window(name.to_owned());
+    let (owner, until) = (entry.as_str().to_owned(), now.plus(window.length));
+    let (limit, spacing) = (window.limit, window.spacing);
+    lease(table, Lease { set, owner, limit, until, spacing }, now).await
+}
 
-    /// Leases one of `limit` slots for a call until `lease_end`. A lease that has ended is free
-    /// whoever held it, so a function that crashed cannot leak one. The same call again keeps its
-    /// slot and takes no second.
-    fn take_slot<'a>(
-        &'a self,
-        call_id: &'a CallId,
-        limit: u32,
-        lease_end: Timestamp,
-        now: Timestamp,
-    ) -> StoreFuture<'a, Taken>;
+pub(super) async fn release_window(
+    table: &dyn Table,
+    name: &str,
+    window: Window,
+    entry: &Nonce,
+) -> Result<(), StoreError> {
+    let (set, owner) = (Set::Window(name.to_owned()), entry.as_str().to_owned());
+    table.release(set, owner, !window.spacing.is_zero()).await
+}
 
-    /// Frees the call's slot; any number of times, counted once.
-    fn free_slot<'a>(&'a self, call_id: &'a CallId) -> StoreFuture<'a, ()>;
+pub(super) async fn acquire_slot(
+    table: &dyn Table,
+    call_id: &CallId,
+    limit: u32,
+    lease_end: Timestamp,
+    now: Timestamp,
+) -> Result<Admission, StoreError> {
+    table.ready_to_dial().await?;
+    let (set, owner, spacing) = (Set::Slots, call_id.to_string(), Duration::ZERO);
+    lease(table, Lease { set, owner, limit, until: lease_end, spacing }, now).await
+}
 
-    /// Takes one of the places that `name` has in any 24 hours. The same entry again takes no second
-    /// place, for [`DAY_ENTRY_KEPT`] at least. Places are free again in the order of their hours: see
-    /// [`DayHours`].
-    fn take_day<'a>(
-        &'a self,
-        name: &'a str,
-        limit: u32,
-        entry: &'a Nonce,
-        now: Timestamp,
-    ) -> StoreFuture<'a, Taken>;
+pub(super) async fn release_slot(table: &dyn Table, call_id: &CallId) -> Result<(), StoreError> {
+    table.release(Set::Slots, call_id.to_string(), false).await
+}
 
-    /// Gives the entry's place back: its dial came to nothing. An entry that is not there, or was
-    /// forgotten, gives nothing back. Repeated, it counts once.
-    fn give_day_back<'a>(
-        &'a self,
-        name: &'a str,
-        entry: &'a Nonce,
-        now: Timestamp,
-    ) -> StoreFuture<'a, ()>;
+/// A row that expires when the turn is over, and is overwritten by the next.
+pub(super) async fn acquire_turn(
+    table: &dyn Table,
+    name: &str,
+    length: Duration,
+    entry: &Nonce,
+    now: Timestamp,
+) -> Result<Admission, StoreError> {
+    let put = Put::to(RowKey::Turn(name.to_owned())).set(OWNER, entry.as_str());
+    let put = Put { is_new: true, expires_at: Some(now.plus(length)), ..put };
+    let Written { is_done, before, .. } = table.put(put, now).await?;
+    if is_done || before.get(OWNER) == Some(entry.as_str()) {
+        return Ok(Admission::Granted);
+    }
+    Ok(Admission::Full { free_at: before.expires_at.unwrap_or(now) })
+}
+
+pub(super) async fn acquire_day(
+    table: &dyn Table,
+    name: &str,
+    limit: u32,
+    entry: &Nonce,
+    now: Timestamp,
+) -> Result<Admission, StoreError> {
+    table.ready_to_dial().await?;
+    table.add_to_day(name.to_owned(), limit, entry.clone(), now).await
+}
+
+pub(super) async fn release_day(
+    table: &dyn Table,
+    name: &str,
+    entry: &Nonce,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    table.remove_from_day(name.to_owned(), entry.clone(), now).await
 }
 
 /// How long the entries of a day are remembered one by one: longer than a dial takes, by clocks that

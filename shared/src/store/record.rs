@@ -19,7 +19,7 @@ pub enum Lookup {
 pub struct Record {
     /// Our id; a call that rang us has none.
     pub call_id: Option<CallId>,
-    /// Twilio's SID, once anybody named it.
+    /// Twilio's SID, once it is known.
     pub call_sid: Option<CallSid>,
     /// The set, in key order.
     pub observations: Vec<Observation>,
@@ -88,12 +88,12 @@ impl Nonce {
     }
 }
 
-/// The reply of [`Answers::claim`](super::Answers::claim).
+/// The reply of [`Store::claim`](super::Store::claim).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Claim {
     /// The right to answer is ours; this is what is known of the call.
     First(Record),
-    /// Somebody else is registering the conversation now.
+    /// Another request is registering the conversation now.
     Pending,
     /// The call was answered with this TwiML.
     Answered(String),
@@ -117,27 +117,3 @@ impl fmt::Display for StoreError {
 }
 
 impl std::error::Error for StoreError {}
-
-/// Reads an observation back. One that cannot be read, as after a newer version wrote it during a
-/// deployment, is left out: the rest of the call must not be lost with it. Its text is never logged.
-#[cfg(any(test, feature = "dynamodb", feature = "redis", feature = "sqlite"))]
-pub(super) fn decode(key: &str, body: &str) -> Option<Observation> {
-    let decoded = serde_json::from_str(body);
-    if decoded.is_err() {
-        let kind = key.split('#').next();
-        tracing::warn!(service = "store", kind, "an observation cannot be read");
-    }
-    decoded.ok()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_observation_of_a_newer_version_is_left_out() {
-        assert_eq!(decode("z#1", r#"{"t":1,"f":{"zz":1}}"#), None);
-        assert_eq!(decode("e#---#queued", r#"{"t":"+12125550123"}"#), None);
-        assert!(decode("d#unknown", r#"{"t":1,"f":"u"}"#).is_some());
-    }
-}

@@ -1,7 +1,7 @@
 //! Duplicates, claims, answers, expiry.
 
 use shared::call::Observation;
-use shared::store::{Answers, Calls, Claim, Dials, Lookup, Nonce, Observations, Record, Sqlite};
+use shared::store::{Claim, Lookup, Nonce, Record, Sqlite, Store};
 use tokio::task::JoinSet;
 
 use crate::support::*;

@@ -1,7 +1,7 @@
 //! The two names of a call, and how they find each other.
 
 use shared::call::CallRef;
-use shared::store::{Answers, Calls, Claim, Dials, Lookup, Nonce, Observations};
+use shared::store::{Claim, Lookup, Nonce, Store};
 
 use crate::support::*;
 

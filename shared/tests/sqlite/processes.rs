@@ -5,7 +5,7 @@ use std::io::{BufRead, BufReader, Lines, Read, Write};
 use std::path::Path;
 use std::process::{Child, ChildStdout, Command, Stdio};
 
-use shared::store::{Calls, Dials, Observations};
+use shared::store::Store;
 
 use crate::support::*;
 

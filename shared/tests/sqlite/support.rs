@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use serde_json::json;
 use shared::call::{AgentAnswer, CallId, CallRef, CallSid, Fact, Intent, Observation, Timestamp};
-use shared::store::{Calls, Dials, Lookup, Nonce, Observations, Record, Sqlite};
+use shared::store::{Lookup, Nonce, Record, Sqlite, Store};
 
 /// A folder of this test's own, gone when the test is over.
 pub(crate) struct Folder(pub(crate) PathBuf);
@@ -83,7 +83,7 @@ pub(crate) fn answered() -> Observation {
     Observation { at: at(9), fact: Fact::Answered(AgentAnswer::default()) }
 }
 
-/// Two ends among them, as `twilio.md` 12 does not rule out.
+/// Two ends among them, which Twilio does not rule out.
 pub(crate) fn life() -> [Observation; 5] {
     [("initiated", 0), ("ringing", 1), ("in-progress", 2), ("completed", 3), ("failed", 4)]
         .map(|(word, sequence)| status(word, sequence))

@@ -9,7 +9,7 @@ use axum::middleware::from_fn;
 use fakes::{Config, Fakes, Pace};
 use shared::endpoint::App;
 use shared::settings::Settings;
-use shared::store::timely;
+use shared::store::with_timeout;
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 
@@ -83,7 +83,7 @@ impl Server {
             let problems = app.settings.problems.iter().map(ToString::to_string).collect();
             return Err(StartError::Misconfigured(problems));
         }
-        let recent = timely(app.store.recent(1, app.clock.now())).await;
+        let recent = with_timeout(app.store.recent(1, app.clock.now())).await;
         if let Err(error) = recent {
             return Err(StartError::Other(format!("the store cannot be used: {error}")));
         }

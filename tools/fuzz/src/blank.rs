@@ -1,9 +1,10 @@
 //! A store that takes everything and always holds the same call.
 
-use shared::call::{CallId, CallRef, Intent, Observation, Timestamp};
+use std::time::Duration;
+
+use shared::call::{CallId, CallRef, CallSid, Intent, Observation, Timestamp};
 use shared::store::{
-    Answers, Calls, Claim, Dials, KeyClaim, KeyRow, Keys, Limits, Lookup, Nonce, Observations,
-    Observed, Record, StoreFuture, Taken, Window,
+    Admission, Claim, KeyClaim, KeyRow, Lookup, Nonce, Observed, Record, Store, StoreFuture, Window,
 };
 
 /// With this one call in it.
@@ -13,13 +14,22 @@ fn done<T: Send + 'static>(value: T) -> StoreFuture<'static, T> {
     Box::pin(std::future::ready(Ok(value)))
 }
 
-impl Dials for Blank {
+impl Store for Blank {
     fn begin<'a>(&'a self, _: &'a Intent, _: Timestamp) -> StoreFuture<'a, ()> {
         done(())
     }
-}
 
-impl Observations for Blank {
+    fn placed<'a>(
+        &'a self,
+        _: &'a Intent,
+        _: &'a CallSid,
+        _: &'a Observation,
+        _: &'a Nonce,
+        _: Timestamp,
+    ) -> StoreFuture<'a, Observed> {
+        done(Observed { before: self.0.clone(), is_new: true })
+    }
+
     fn observe<'a>(
         &'a self,
         _: &'a CallRef,
@@ -29,9 +39,7 @@ impl Observations for Blank {
     ) -> StoreFuture<'a, Observed> {
         done(Observed { before: self.0.clone(), is_new: true })
     }
-}
 
-impl Calls for Blank {
     fn load<'a>(&'a self, _: &'a Lookup, _: Timestamp) -> StoreFuture<'a, Option<Record>> {
         done(Some(self.0.clone()))
     }
@@ -39,9 +47,7 @@ impl Calls for Blank {
     fn recent(&self, _: u32, _: Timestamp) -> StoreFuture<'_, Vec<Record>> {
         done(vec![self.0.clone()])
     }
-}
 
-impl Answers for Blank {
     fn claim<'a>(&'a self, _: &'a CallRef, _: &'a Nonce, _: Timestamp) -> StoreFuture<'a, Claim> {
         done(Claim::First(self.0.clone()))
     }
@@ -55,9 +61,7 @@ impl Answers for Blank {
     ) -> StoreFuture<'a, ()> {
         done(())
     }
-}
 
-impl Keys for Blank {
     /// Another caller's, so that the call in here is the answer to every key.
     fn claim_key<'a>(&'a self, claim: &'a KeyClaim, now: Timestamp) -> StoreFuture<'a, KeyRow> {
         let claim = KeyClaim { owner: Nonce::new([0; 16]), ..claim.clone() };
@@ -68,55 +72,63 @@ impl Keys for Blank {
         done(None)
     }
 
-    fn doubt_key<'a>(&'a self, _: &'a KeyClaim, _: Timestamp) -> StoreFuture<'a, ()> {
+    fn mark_unknown<'a>(&'a self, _: &'a KeyClaim, _: Timestamp) -> StoreFuture<'a, ()> {
         done(())
     }
 
     fn release_key<'a>(&'a self, _: &'a KeyClaim) -> StoreFuture<'a, ()> {
         done(())
     }
-}
 
-impl Limits for Blank {
-    fn take_window<'a>(
+    fn acquire_window<'a>(
         &'a self,
         _: &'a str,
         _: Window,
         _: &'a Nonce,
         _: Timestamp,
-    ) -> StoreFuture<'a, Taken> {
-        done(Taken::Yes)
+    ) -> StoreFuture<'a, Admission> {
+        done(Admission::Granted)
     }
 
-    fn give_window_back<'a>(&'a self, _: &'a str, _: Window, _: &'a Nonce) -> StoreFuture<'a, ()> {
+    fn release_window<'a>(&'a self, _: &'a str, _: Window, _: &'a Nonce) -> StoreFuture<'a, ()> {
         done(())
     }
 
-    fn take_slot<'a>(
+    fn acquire_turn<'a>(
+        &'a self,
+        _: &'a str,
+        _: Duration,
+        _: &'a Nonce,
+        _: Timestamp,
+    ) -> StoreFuture<'a, Admission> {
+        done(Admission::Granted)
+    }
+
+    fn acquire_slot<'a>(
         &'a self,
         _: &'a CallId,
         _: u32,
         _: Timestamp,
         _: Timestamp,
-    ) -> StoreFuture<'a, Taken> {
-        done(Taken::Yes)
+    ) -> StoreFuture<'a, Admission> {
+        done(Admission::Granted)
     }
 
-    fn free_slot<'a>(&'a self, _: &'a CallId) -> StoreFuture<'a, ()> {
+    fn release_slot<'a>(&'a self, _: &'a CallId) -> StoreFuture<'a, ()> {
         done(())
     }
 
-    fn take_day<'a>(
+    fn acquire_day<'a>(
         &'a self,
         _: &'a str,
         _: u32,
         _: &'a Nonce,
         _: Timestamp,
-    ) -> StoreFuture<'a, Taken> {
-        done(Taken::Yes)
+    ) -> StoreFuture<'a, Admission> {
+        done(Admission::Granted)
     }
 
-    fn give_day_back<'a>(&'a self, _: &'a str, _: &'a Nonce, _: Timestamp) -> StoreFuture<'a, ()> {
+    fn release_day<'a>(&'a self, _: &'a str, _: &'a Nonce, _: Timestamp) -> StoreFuture<'a, ()> {
         done(())
     }
 }

@@ -9,7 +9,7 @@ use shared::endpoint::{App, Endpoint};
 use shared::net::Http;
 use shared::ports::{Clock, Random};
 use shared::settings::Settings;
-use shared::store::{Absent, Record, Store};
+use shared::store::{Record, Store, Unavailable};
 use tokio::runtime::Runtime;
 
 use crate::blank::Blank;
@@ -69,7 +69,7 @@ pub(crate) fn client() -> reqwest::Client {
 
 /// Complete, but nothing can be written: whatever is dialled ends before Twilio is asked.
 pub(crate) static WITHOUT_STORE: LazyLock<Arc<App>> =
-    LazyLock::new(|| app(settings(&COMPLETE), Arc::new(Absent("none".to_owned())), client()));
+    LazyLock::new(|| app(settings(&COMPLETE), Arc::new(Unavailable("none".to_owned())), client()));
 
 /// Everything is written and nothing kept. Without an agent, so that voice asks no service.
 pub(crate) static WITHOUT_AGENT: LazyLock<Arc<App>> = LazyLock::new(|| {

@@ -7,18 +7,18 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use shared::call::{CallId, CallRef, CallSid, Intent, Observation, Timestamp};
 use shared::store::{
-    Answers, Calls, Claim, Dials, KeyClaim, KeyRow, Keys, Limits, Lookup, Nonce, Observations,
-    Observed, Record, Store, StoreFuture, Taken, Window,
+    Admission, Claim, KeyClaim, KeyRow, Lookup, Nonce, Observed, Record, Store, StoreFuture, Window,
 };
 use stores::losses::{Loss, Way};
 use stores::{Backend, Interpose, Interposed, Running, Space};
 use tokio::runtime::{Builder, Handle, Runtime};
 
 use crate::dice::Dice;
-use crate::judged::Judged;
+use crate::judged::{Judged, done};
 use crate::world::lock;
 
 /// So many of a thousand operations begin a bad spell: one of these, for each schedule.
@@ -157,27 +157,22 @@ impl Interpose for Blocking {
 
 /// Hands everything on to the store behind the lossy way.
 macro_rules! hand_on {
-    ($($port:ident { $($name:ident<$life:lifetime>($($argument:ident: $type:ty),*) -> $answer:ty;)* })*) => {
-        $(impl $port for Behind {
+    ($($(#[$doc:meta])* $module:ident::$name:ident<$life:lifetime>(
+        $($argument:ident: $type:ty),*
+    ) -> $answer:ty;)*) => {
+        impl Store for Behind {
             $(fn $name<$life>(&$life self, $($argument: $type),*) -> StoreFuture<$life, $answer> {
                 self.lossy.$name($($argument),*)
             })*
-        })*
+        }
     };
 }
 
-stores::store_ports!(hand_on);
+shared::store_operations!(hand_on);
 
 impl Judged for Behind {
     fn peek(&self, by: &Lookup, now: Timestamp) -> Option<Record> {
-        let direct: &dyn Store = &self.direct;
-        // Nothing here waits, so it is done when it is first polled.
-        let mut read = direct.load(by, now);
-        let mut context = std::task::Context::from_waker(std::task::Waker::noop());
-        match read.as_mut().poll(&mut context) {
-            std::task::Poll::Ready(Ok(record)) => record,
-            _ => None,
-        }
+        done(self.direct.load(by, now)).flatten()
     }
 
     fn calm_down(&self) {

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use shared::call::{CallId, Timestamp};
-use shared::store::{Nonce, StoreError, Taken, Window};
+use shared::store::{Admission, Nonce, StoreError, Window};
 
 use crate::judge::{DAY, HOUR, LEASE_MARGIN, signed};
 use crate::ledger::{Dial, Invocation, Ledger};
@@ -225,13 +225,13 @@ async fn in_window(world: &World, name: &str, window: Window) -> Result<u32, Sto
     let mut mine = Vec::new();
     for number in 0..window.limit {
         let entry = Nonce::from_text(&format!("{number:016x}"));
-        if store.take_window(name, window, &entry, now).await? != Taken::Yes {
+        if store.acquire_window(name, window, &entry, now).await? != Admission::Granted {
             break;
         }
         mine.push(entry);
     }
     for entry in &mine {
-        store.give_window_back(name, window, entry).await?;
+        store.release_window(name, window, entry).await?;
     }
     let free = u32::try_from(mine.len()).unwrap_or(u32::MAX);
     Ok(window.limit - free)
@@ -246,15 +246,15 @@ async fn beyond(world: &World, budget: Budget, name: &str) -> Result<u32, StoreE
     let soon = Timestamp::from_millis(now.as_millis() + HOUR);
     for limit in 1.. {
         let taken = match budget {
-            Budget::Slots => store.take_slot(&call_id, limit, soon, now).await?,
-            _ => store.take_day(name, limit, &entry, now).await?,
+            Budget::Slots => store.acquire_slot(&call_id, limit, soon, now).await?,
+            _ => store.acquire_day(name, limit, &entry, now).await?,
         };
-        if taken != Taken::Yes {
+        if taken != Admission::Granted {
             continue;
         }
         match budget {
-            Budget::Slots => store.free_slot(&call_id).await?,
-            _ => store.give_day_back(name, &entry, now).await?,
+            Budget::Slots => store.release_slot(&call_id).await?,
+            _ => store.release_day(name, &entry, now).await?,
         }
         return Ok(limit - 1);
     }

@@ -8,8 +8,7 @@ use std::time::Duration;
 
 use shared::call::{CallId, CallRef, CallSid, Fact, Intent, Observation, StatusEvent, Timestamp};
 use shared::store::{
-    Answers, Calls, Claim, Dials, KeyClaim, KeyRow, Keys, Limits, Lookup, Nonce, Observations,
-    Observed, Record, StoreFuture, Taken, Window,
+    Admission, Claim, KeyClaim, KeyRow, Lookup, Nonce, Observed, Record, Store, StoreFuture, Window,
 };
 use tokio::time::{Instant, sleep};
 
@@ -159,13 +158,25 @@ fn by(call: &CallRef) -> Option<Lookup> {
     }
 }
 
-impl Dials for Bugged {
+impl Store for Bugged {
     fn begin<'a>(&'a self, intent: &'a Intent, now: Timestamp) -> StoreFuture<'a, ()> {
         self.model.begin(intent, now)
     }
-}
 
-impl Observations for Bugged {
+    fn placed<'a>(
+        &'a self,
+        intent: &'a Intent,
+        call_sid: &'a CallSid,
+        seen: &'a Observation,
+        delivery: &'a Nonce,
+        now: Timestamp,
+    ) -> StoreFuture<'a, Observed> {
+        Box::pin(async move {
+            let (call_sid, call_id) = (call_sid.clone(), Some(intent.call_id.clone()));
+            self.observe(&CallRef::Named { call_sid, call_id }, seen, delivery, now).await
+        })
+    }
+
     fn observe<'a>(
         &'a self,
         call: &'a CallRef,
@@ -184,7 +195,7 @@ impl Observations for Bugged {
                 fact => self.has(Bug::UnknownFreed) && *fact == Fact::DialUnknown,
             };
             if let (true, Some(call_id)) = (frees, call.call_id()) {
-                self.model.free_slot(call_id).await?;
+                self.model.release_slot(call_id).await?;
             }
             if !self.has(Bug::TransitionFromRead) {
                 return Ok(observed);
@@ -195,9 +206,7 @@ impl Observations for Bugged {
             Ok(Observed { before, is_new: observed.is_new })
         })
     }
-}
 
-impl Calls for Bugged {
     fn load<'a>(&'a self, by: &'a Lookup, now: Timestamp) -> StoreFuture<'a, Option<Record>> {
         self.model.load(by, now)
     }
@@ -205,9 +214,7 @@ impl Calls for Bugged {
     fn recent(&self, limit: u32, now: Timestamp) -> StoreFuture<'_, Vec<Record>> {
         self.model.recent(limit, now)
     }
-}
 
-impl Answers for Bugged {
     fn claim<'a>(
         &'a self,
         call: &'a CallRef,
@@ -236,9 +243,7 @@ impl Answers for Bugged {
     ) -> StoreFuture<'a, ()> {
         self.model.answer(call, twiml, seen, now)
     }
-}
 
-impl Keys for Bugged {
     fn claim_key<'a>(&'a self, claim: &'a KeyClaim, now: Timestamp) -> StoreFuture<'a, KeyRow> {
         if !self.has(Bug::ClaimAfterDial) {
             return self.model.claim_key(claim, now);
@@ -259,33 +264,41 @@ impl Keys for Bugged {
         self.model.find_key(key, now)
     }
 
-    fn doubt_key<'a>(&'a self, claim: &'a KeyClaim, now: Timestamp) -> StoreFuture<'a, ()> {
+    fn mark_unknown<'a>(&'a self, claim: &'a KeyClaim, now: Timestamp) -> StoreFuture<'a, ()> {
         if self.has(Bug::ReleaseAfterAmbiguous) {
             return self.model.release_key(claim);
         }
-        self.model.doubt_key(claim, now)
+        self.model.mark_unknown(claim, now)
     }
 
     fn release_key<'a>(&'a self, claim: &'a KeyClaim) -> StoreFuture<'a, ()> {
         self.model.release_key(claim)
     }
-}
 
-impl Limits for Bugged {
-    fn take_window<'a>(
+    fn acquire_window<'a>(
         &'a self,
         name: &'a str,
         window: Window,
         entry: &'a Nonce,
         now: Timestamp,
-    ) -> StoreFuture<'a, Taken> {
-        if self.has(Bug::AskedByEach) && name.starts_with("transcript ") {
-            return Box::pin(std::future::ready(Ok(Taken::Yes)));
-        }
-        self.model.take_window(name, window, entry, now)
+    ) -> StoreFuture<'a, Admission> {
+        self.model.acquire_window(name, window, entry, now)
     }
 
-    fn give_window_back<'a>(
+    fn acquire_turn<'a>(
+        &'a self,
+        name: &'a str,
+        length: Duration,
+        entry: &'a Nonce,
+        now: Timestamp,
+    ) -> StoreFuture<'a, Admission> {
+        if self.has(Bug::AskedByEach) && name.starts_with("transcript ") {
+            return Box::pin(std::future::ready(Ok(Admission::Granted)));
+        }
+        self.model.acquire_turn(name, length, entry, now)
+    }
+
+    fn release_window<'a>(
         &'a self,
         name: &'a str,
         window: Window,
@@ -295,55 +308,55 @@ impl Limits for Bugged {
             Some(Budget::AnonymousCalls) => Bug::AnonymousCallKept,
             Some(Budget::ClientsHour) => Bug::HourKept,
             Some(_) => Bug::NumberKept,
-            None => return self.model.give_window_back(name, window, entry),
+            None => return self.model.release_window(name, window, entry),
         };
         if self.has(bug) {
             return Box::pin(std::future::ready(Ok(())));
         }
-        self.model.give_window_back(name, window, entry)
+        self.model.release_window(name, window, entry)
     }
 
-    fn take_slot<'a>(
+    fn acquire_slot<'a>(
         &'a self,
         call_id: &'a CallId,
         limit: u32,
         lease_end: Timestamp,
         now: Timestamp,
-    ) -> StoreFuture<'a, Taken> {
+    ) -> StoreFuture<'a, Admission> {
         let is_endless = self.has(Bug::LeaseWithoutExpiry);
         let lease_end = if is_endless { lease_end.plus(YEARS) } else { lease_end };
-        self.model.take_slot(call_id, limit, lease_end, now)
+        self.model.acquire_slot(call_id, limit, lease_end, now)
     }
 
-    fn free_slot<'a>(&'a self, call_id: &'a CallId) -> StoreFuture<'a, ()> {
-        self.model.free_slot(call_id)
+    fn release_slot<'a>(&'a self, call_id: &'a CallId) -> StoreFuture<'a, ()> {
+        self.model.release_slot(call_id)
     }
 
-    fn take_day<'a>(
+    fn acquire_day<'a>(
         &'a self,
         name: &'a str,
         limit: u32,
         entry: &'a Nonce,
         now: Timestamp,
-    ) -> StoreFuture<'a, Taken> {
+    ) -> StoreFuture<'a, Admission> {
         if self.has(Bug::AnonymousDayUncounted) && Budget::of_day(name) == Budget::AnonymousDay {
-            return Box::pin(std::future::ready(Ok(Taken::Yes)));
+            return Box::pin(std::future::ready(Ok(Admission::Granted)));
         }
         if !self.has(Bug::ReadThenWrite) {
-            return self.model.take_day(name, limit, entry, now);
+            return self.model.acquire_day(name, limit, entry, now);
         }
         Box::pin(async move {
             let counted = self.model.counted(name, now);
             sleep(BETWEEN).await;
             if counted >= limit {
-                return Ok(Taken::No { free_at: now.plus(YEARS) });
+                return Ok(Admission::Full { free_at: now.plus(YEARS) });
             }
             self.model.count_anyway(name, entry, now);
-            Ok(Taken::Yes)
+            Ok(Admission::Granted)
         })
     }
 
-    fn give_day_back<'a>(
+    fn release_day<'a>(
         &'a self,
         name: &'a str,
         entry: &'a Nonce,
@@ -352,6 +365,6 @@ impl Limits for Bugged {
         if self.has(Bug::DayKept) && Budget::of_day(name) == Budget::Day {
             return Box::pin(std::future::ready(Ok(())));
         }
-        self.model.give_day_back(name, entry, now)
+        self.model.release_day(name, entry, now)
     }
 }

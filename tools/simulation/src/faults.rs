@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use shared::call::{Call, CallId, CallRef, CallSid, Fact, Intent, Observation, Timestamp};
 use shared::store::{
-    Answers, Calls, Claim, Dials, KeyClaim, KeyRow, Keys, Limits, Lookup, Nonce, Observations,
-    Observed, Record, Store, StoreError, StoreFuture, Taken, Window,
+    Admission, Claim, KeyClaim, KeyRow, Lookup, Nonce, Observed, Record, Store, StoreError,
+    StoreFuture, Window,
 };
 use tokio::time::sleep;
 
@@ -95,7 +95,7 @@ impl Drop for Waiting {
             if self.operation == "claim" {
                 Invocation::set(&invocation.claim_failed);
             }
-            if ["give_window_back", "free_slot", "give_day_back"].contains(&self.operation) {
+            if ["release_window", "release_slot", "release_day"].contains(&self.operation) {
                 Invocation::set(&invocation.give_failed);
             }
         }
@@ -230,50 +230,6 @@ macro_rules! remote {
     };
 }
 
-impl Dials for Remote {
-    remote! { begin<'a>(lent intent: Intent, kept now: Timestamp) -> (); }
-
-    fn placed<'a>(
-        &'a self,
-        intent: &'a Intent,
-        call_sid: &'a CallSid,
-        seen: &'a Observation,
-        delivery: &'a Nonce,
-        now: Timestamp,
-    ) -> StoreFuture<'a, Observed> {
-        let (inner, delivery) = (Arc::clone(&self.inner), delivery.clone());
-        let given = Arc::new((intent.clone(), call_sid.clone(), seen.clone(), delivery.clone()));
-        let (call_sid, call_id) = (call_sid.clone(), Some(intent.call_id.clone()));
-        self.observing(CallRef::Named { call_sid, call_id }, seen, delivery, move || {
-            let (inner, given) = (Arc::clone(&inner), Arc::clone(&given));
-            Box::pin(async move {
-                let (intent, call_sid, seen, delivery) = &*given;
-                inner.placed(intent, call_sid, seen, delivery, now).await
-            })
-        })
-    }
-}
-
-impl Observations for Remote {
-    fn observe<'a>(
-        &'a self,
-        call: &'a CallRef,
-        seen: &'a Observation,
-        delivery: &'a Nonce,
-        now: Timestamp,
-    ) -> StoreFuture<'a, Observed> {
-        let (inner, delivery) = (Arc::clone(&self.inner), delivery.clone());
-        let given = Arc::new((call.clone(), seen.clone(), delivery.clone()));
-        self.observing(call.clone(), seen, delivery, move || {
-            let (inner, given) = (Arc::clone(&inner), Arc::clone(&given));
-            Box::pin(async move {
-                let (call, seen, delivery) = &*given;
-                inner.observe(call, seen, delivery, now).await
-            })
-        })
-    }
-}
-
 impl Remote {
     /// Sends an observation, and writes down what its writer is told.
     fn observing<'a>(
@@ -354,63 +310,6 @@ fn watch(world: &World, call: &CallRef, is_acknowledged: bool) {
     }
 }
 
-impl Calls for Remote {
-    fn load<'a>(&'a self, by: &'a Lookup, now: Timestamp) -> StoreFuture<'a, Option<Record>> {
-        let (world, by) = (Arc::clone(&self.world), by.clone());
-        self.send("load", About::Nothing, move || {
-            let is_old = world.plan.is_stale && world.strikes(400);
-            let writes = if is_old { world.throw(|dice| dice.between(1, 4)) } else { 0 };
-            if is_old {
-                world.count("fault: stale read");
-            }
-            let record = world.store.stale(&by, now, usize::try_from(writes).unwrap_or(0));
-            Box::pin(async move { Ok(record) })
-        })
-    }
-
-    fn recent(&self, limit: u32, now: Timestamp) -> StoreFuture<'_, Vec<Record>> {
-        let inner = Arc::clone(&self.inner);
-        self.send("recent", About::Nothing, move || {
-            let inner = Arc::clone(&inner);
-            Box::pin(async move { inner.recent(limit, now).await })
-        })
-    }
-}
-
-impl Answers for Remote {
-    remote! { claim<'a>(lent call: CallRef, lent nonce: Nonce, kept now: Timestamp) -> Claim; }
-
-    fn answer<'a>(
-        &'a self,
-        call: &'a CallRef,
-        twiml: &'a str,
-        seen: &'a Observation,
-        now: Timestamp,
-    ) -> StoreFuture<'a, ()> {
-        let (inner, world) = (Arc::clone(&self.inner), Arc::clone(&self.world));
-        let given = Arc::new((call.clone(), twiml.to_owned(), seen.clone()));
-        self.send("answer", About::Nothing, move || {
-            let (inner, world) = (Arc::clone(&inner), Arc::clone(&world));
-            let given = Arc::clone(&given);
-            Box::pin(async move {
-                let (call, twiml, seen) = &*given;
-                let answered = inner.answer(call, twiml, seen, now).await;
-                watch(&world, call, answered.is_ok());
-                answered
-            })
-        })
-    }
-}
-
-impl Keys for Remote {
-    remote! {
-        claim_key<'a>(lent claim: KeyClaim, kept now: Timestamp) -> KeyRow;
-        find_key<'a>(lent key: str, kept now: Timestamp) -> Option<KeyRow>;
-        doubt_key<'a>(lent claim: KeyClaim, kept now: Timestamp) -> ();
-        release_key<'a>(lent claim: KeyClaim) -> ();
-    }
-}
-
 impl Remote {
     /// Sends an operation on a place, and writes down that there may be one now.
     fn placing<'a, T: Send + 'static>(
@@ -424,7 +323,7 @@ impl Remote {
         let about = match (budget, current()) {
             (Some(budget), Some(invocation)) => {
                 let key = (budget, name.to_owned());
-                if operation.starts_with("take") {
+                if operation.starts_with("acquire") {
                     let place = Place { invocation, is_troubled: false };
                     let places = &mut lock(&self.world.ledger).places;
                     places.entry(key.clone()).or_default().entry(entry.to_owned()).or_insert(place);
@@ -453,72 +352,165 @@ macro_rules! placing {
     }};
 }
 
-impl Limits for Remote {
-    fn take_window<'a>(
+impl Store for Remote {
+    remote! { begin<'a>(lent intent: Intent, kept now: Timestamp) -> (); }
+
+    fn placed<'a>(
+        &'a self,
+        intent: &'a Intent,
+        call_sid: &'a CallSid,
+        seen: &'a Observation,
+        delivery: &'a Nonce,
+        now: Timestamp,
+    ) -> StoreFuture<'a, Observed> {
+        let (inner, delivery) = (Arc::clone(&self.inner), delivery.clone());
+        let given = Arc::new((intent.clone(), call_sid.clone(), seen.clone(), delivery.clone()));
+        let (call_sid, call_id) = (call_sid.clone(), Some(intent.call_id.clone()));
+        self.observing(CallRef::Named { call_sid, call_id }, seen, delivery, move || {
+            let (inner, given) = (Arc::clone(&inner), Arc::clone(&given));
+            Box::pin(async move {
+                let (intent, call_sid, seen, delivery) = &*given;
+                inner.placed(intent, call_sid, seen, delivery, now).await
+            })
+        })
+    }
+
+    fn observe<'a>(
+        &'a self,
+        call: &'a CallRef,
+        seen: &'a Observation,
+        delivery: &'a Nonce,
+        now: Timestamp,
+    ) -> StoreFuture<'a, Observed> {
+        let (inner, delivery) = (Arc::clone(&self.inner), delivery.clone());
+        let given = Arc::new((call.clone(), seen.clone(), delivery.clone()));
+        self.observing(call.clone(), seen, delivery, move || {
+            let (inner, given) = (Arc::clone(&inner), Arc::clone(&given));
+            Box::pin(async move {
+                let (call, seen, delivery) = &*given;
+                inner.observe(call, seen, delivery, now).await
+            })
+        })
+    }
+
+    fn load<'a>(&'a self, by: &'a Lookup, now: Timestamp) -> StoreFuture<'a, Option<Record>> {
+        let (world, by) = (Arc::clone(&self.world), by.clone());
+        self.send("load", About::Nothing, move || {
+            let is_old = world.plan.is_stale && world.strikes(400);
+            let writes = if is_old { world.throw(|dice| dice.between(1, 4)) } else { 0 };
+            if is_old {
+                world.count("fault: stale read");
+            }
+            let record = world.store.stale(&by, now, usize::try_from(writes).unwrap_or(0));
+            Box::pin(async move { Ok(record) })
+        })
+    }
+
+    fn recent(&self, limit: u32, now: Timestamp) -> StoreFuture<'_, Vec<Record>> {
+        let inner = Arc::clone(&self.inner);
+        self.send("recent", About::Nothing, move || {
+            let inner = Arc::clone(&inner);
+            Box::pin(async move { inner.recent(limit, now).await })
+        })
+    }
+
+    remote! { claim<'a>(lent call: CallRef, lent nonce: Nonce, kept now: Timestamp) -> Claim; }
+
+    fn answer<'a>(
+        &'a self,
+        call: &'a CallRef,
+        twiml: &'a str,
+        seen: &'a Observation,
+        now: Timestamp,
+    ) -> StoreFuture<'a, ()> {
+        let (inner, world) = (Arc::clone(&self.inner), Arc::clone(&self.world));
+        let given = Arc::new((call.clone(), twiml.to_owned(), seen.clone()));
+        self.send("answer", About::Nothing, move || {
+            let (inner, world) = (Arc::clone(&inner), Arc::clone(&world));
+            let given = Arc::clone(&given);
+            Box::pin(async move {
+                let (call, twiml, seen) = &*given;
+                let answered = inner.answer(call, twiml, seen, now).await;
+                watch(&world, call, answered.is_ok());
+                answered
+            })
+        })
+    }
+
+    remote! {
+        acquire_turn<'a>(lent name: str, kept length: Duration, lent entry: Nonce, kept now: Timestamp)
+            -> Admission;
+        claim_key<'a>(lent claim: KeyClaim, kept now: Timestamp) -> KeyRow;
+        find_key<'a>(lent key: str, kept now: Timestamp) -> Option<KeyRow>;
+        mark_unknown<'a>(lent claim: KeyClaim, kept now: Timestamp) -> ();
+        release_key<'a>(lent claim: KeyClaim) -> ();
+    }
+
+    fn acquire_window<'a>(
         &'a self,
         name: &'a str,
         window: Window,
         entry: &'a Nonce,
         now: Timestamp,
-    ) -> StoreFuture<'a, Taken> {
+    ) -> StoreFuture<'a, Admission> {
         let budget = Budget::of_window(name, window);
-        placing!(self, "take_window", budget, name, entry.as_str(), |inner, name, entry| {
-            inner.take_window(&name, window, &entry, now)
+        placing!(self, "acquire_window", budget, name, entry.as_str(), |inner, name, entry| {
+            inner.acquire_window(&name, window, &entry, now)
         })
     }
 
-    fn give_window_back<'a>(
+    fn release_window<'a>(
         &'a self,
         name: &'a str,
         window: Window,
         entry: &'a Nonce,
     ) -> StoreFuture<'a, ()> {
         let budget = Budget::of_window(name, window);
-        placing!(self, "give_window_back", budget, name, entry.as_str(), |inner, name, entry| {
-            inner.give_window_back(&name, window, &entry)
+        placing!(self, "release_window", budget, name, entry.as_str(), |inner, name, entry| {
+            inner.release_window(&name, window, &entry)
         })
     }
 
-    fn take_slot<'a>(
+    fn acquire_slot<'a>(
         &'a self,
         call_id: &'a CallId,
         limit: u32,
         lease_end: Timestamp,
         now: Timestamp,
-    ) -> StoreFuture<'a, Taken> {
-        placing!(self, "take_slot", Some(Budget::Slots), "", call_id, |inner, call_id| {
-            inner.take_slot(&call_id, limit, lease_end, now)
+    ) -> StoreFuture<'a, Admission> {
+        placing!(self, "acquire_slot", Some(Budget::Slots), "", call_id, |inner, call_id| {
+            inner.acquire_slot(&call_id, limit, lease_end, now)
         })
     }
 
-    fn free_slot<'a>(&'a self, call_id: &'a CallId) -> StoreFuture<'a, ()> {
-        placing!(self, "free_slot", Some(Budget::Slots), "", call_id, |inner, call_id| {
-            inner.free_slot(&call_id)
+    fn release_slot<'a>(&'a self, call_id: &'a CallId) -> StoreFuture<'a, ()> {
+        placing!(self, "release_slot", Some(Budget::Slots), "", call_id, |inner, call_id| {
+            inner.release_slot(&call_id)
         })
     }
 
-    fn take_day<'a>(
+    fn acquire_day<'a>(
         &'a self,
         name: &'a str,
         limit: u32,
         entry: &'a Nonce,
         now: Timestamp,
-    ) -> StoreFuture<'a, Taken> {
+    ) -> StoreFuture<'a, Admission> {
         let budget = Some(Budget::of_day(name));
-        placing!(self, "take_day", budget, name, entry.as_str(), |inner, name, entry| {
-            inner.take_day(&name, limit, &entry, now)
+        placing!(self, "acquire_day", budget, name, entry.as_str(), |inner, name, entry| {
+            inner.acquire_day(&name, limit, &entry, now)
         })
     }
 
-    fn give_day_back<'a>(
+    fn release_day<'a>(
         &'a self,
         name: &'a str,
         entry: &'a Nonce,
         now: Timestamp,
     ) -> StoreFuture<'a, ()> {
         let budget = Some(Budget::of_day(name));
-        placing!(self, "give_day_back", budget, name, entry.as_str(), |inner, name, entry| {
-            inner.give_day_back(&name, &entry, now)
+        placing!(self, "release_day", budget, name, entry.as_str(), |inner, name, entry| {
+            inner.release_day(&name, &entry, now)
         })
     }
 }

@@ -11,7 +11,7 @@ use crate::endpoint::App;
 use crate::endpoint::callers::over;
 use crate::endpoint::refusal::{Reason, Refusal};
 use crate::store::keys::claim;
-use crate::store::{BUDGET, KeyClaim, KeyState, Nonce, StoreError, Taken, Window, timely};
+use crate::store::{self, BUDGET, KeyClaim, KeyState, Nonce, StoreError, Window, with_timeout};
 
 use super::idempotency::digest_of;
 
@@ -97,7 +97,7 @@ impl<'a> Admission<'a> {
     pub(super) async fn claim_key(&mut self) -> Result<KeyState, Refusal> {
         let Some(key) = &self.key else { return Ok(KeyState::Claimed) };
         let now = self.app.clock.now();
-        let state = timely(Box::pin(claim(&*self.app.store, key, now))).await;
+        let state = with_timeout(Box::pin(claim(&*self.app.store, key, now))).await;
         match state {
             Ok(KeyState::Claimed) => Ok(KeyState::Claimed),
             Ok(earlier) => {
@@ -119,9 +119,9 @@ impl<'a> Admission<'a> {
             self.taken.push(place);
             let now = self.app.clock.now();
             let (reason, free_at) = match self.take(place, now).await {
-                Ok(Taken::Yes) => continue,
-                Ok(Taken::No { free_at }) => (place.reasons().0, free_at),
-                Ok(Taken::TooSoon { free_at }) => (place.reasons().1, free_at),
+                Ok(store::Admission::Granted) => continue,
+                Ok(store::Admission::Full { free_at }) => (place.reasons().0, free_at),
+                Ok(store::Admission::CoolingDown { free_at }) => (place.reasons().1, free_at),
                 Err(error) => return Err(self.store_failed(&error).await),
             };
             self.taken.pop();
@@ -131,46 +131,51 @@ impl<'a> Admission<'a> {
         Ok(())
     }
 
-    async fn take(&self, place: Place, now: Timestamp) -> Result<Taken, StoreError> {
+    async fn take(&self, place: Place, now: Timestamp) -> Result<store::Admission, StoreError> {
         let (store, limits) = (&self.app.store, &self.app.settings.limits);
         let anonymous = &self.app.settings.access.anonymous;
         let call_id = &self.intent.call_id;
-        timely(match place {
-            Place::Client => store.take_window(self.client(), self.hour(), &self.entry, now),
+        with_timeout(match place {
+            Place::Client => store.acquire_window(self.client(), self.hour(), &self.entry, now),
             Place::AnonymousCall => {
                 let window = anonymous_calls(self.app);
-                return timely(store.take_window(ANONYMOUS_CALLS, window, &nonce(call_id), now))
-                    .await;
+                return with_timeout(store.acquire_window(
+                    ANONYMOUS_CALLS,
+                    window,
+                    &nonce(call_id),
+                    now,
+                ))
+                .await;
             }
             Place::AnonymousDay => {
-                store.take_day(ANONYMOUS_DAY, anonymous.max_per_day, &self.entry, now)
+                store.acquire_day(ANONYMOUS_DAY, anonymous.max_per_day, &self.entry, now)
             }
             Place::Destination => {
-                store.take_window(&self.destination, self.destination_window(), &self.entry, now)
+                store.acquire_window(&self.destination, self.destination_window(), &self.entry, now)
             }
             Place::Call => {
                 let lease_end = now.plus(self.intent.longest()).plus(LEASE_MARGIN);
-                store.take_slot(call_id, limits.max_concurrent, lease_end, now)
+                store.acquire_slot(call_id, limits.max_concurrent, lease_end, now)
             }
-            Place::Day => store.take_day(ALL_DAY, limits.max_per_day, &self.entry, now),
+            Place::Day => store.acquire_day(ALL_DAY, limits.max_per_day, &self.entry, now),
         })
         .await
     }
 
     async fn give(&self, place: Place) -> Result<(), StoreError> {
         let (store, now) = (&self.app.store, self.app.clock.now());
-        timely(match place {
-            Place::Client => store.give_window_back(self.client(), self.hour(), &self.entry),
+        with_timeout(match place {
+            Place::Client => store.release_window(self.client(), self.hour(), &self.entry),
             Place::AnonymousCall => {
                 return free_anonymous_call(self.app, &self.intent.call_id).await;
             }
             Place::Destination => {
                 let window = self.destination_window();
-                store.give_window_back(&self.destination, window, &self.entry)
+                store.release_window(&self.destination, window, &self.entry)
             }
-            Place::Call => store.free_slot(&self.intent.call_id),
-            Place::AnonymousDay => store.give_day_back(ANONYMOUS_DAY, &self.entry, now),
-            Place::Day => store.give_day_back(ALL_DAY, &self.entry, now),
+            Place::Call => store.release_slot(&self.intent.call_id),
+            Place::AnonymousDay => store.release_day(ANONYMOUS_DAY, &self.entry, now),
+            Place::Day => store.release_day(ALL_DAY, &self.entry, now),
         })
         .await
     }
@@ -192,7 +197,7 @@ impl<'a> Admission<'a> {
             self.taken.pop();
         }
         if let Some(key) = &self.key {
-            failed.extend(timely(self.app.store.release_key(key)).await.err());
+            failed.extend(with_timeout(self.app.store.release_key(key)).await.err());
             self.key = None;
         }
         for error in failed {
@@ -204,7 +209,7 @@ impl<'a> Admission<'a> {
     pub(super) async fn mark_unknown(&mut self) {
         let Some(key) = self.key.take() else { return };
         let now = self.app.clock.now();
-        if let Err(error) = timely(self.app.store.doubt_key(&key, now)).await {
+        if let Err(error) = with_timeout(self.app.store.mark_unknown(&key, now)).await {
             // Once the dial budget is over the key reads as unknown by itself.
             warn!(service = "store", %error, callId = %self.intent.call_id, "the key of an unknown dial was not marked");
         }
@@ -254,5 +259,5 @@ pub(in crate::endpoint) async fn free_anonymous_call(
     call_id: &CallId,
 ) -> Result<(), StoreError> {
     let (window, entry) = (anonymous_calls(app), nonce(call_id));
-    timely(app.store.give_window_back(ANONYMOUS_CALLS, window, &entry)).await
+    with_timeout(app.store.release_window(ANONYMOUS_CALLS, window, &entry)).await
 }

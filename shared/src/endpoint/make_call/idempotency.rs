@@ -9,7 +9,7 @@ use crate::endpoint::App;
 use crate::endpoint::refusal::{Reason, Refusal};
 use crate::endpoint::reply::json;
 use crate::store::keys::find;
-use crate::store::{KeyClaim, KeyState, Nonce, Record, StoreError, timely};
+use crate::store::{KeyClaim, KeyState, Nonce, Record, StoreError, with_timeout};
 
 use super::{Caller, Dialled};
 
@@ -74,7 +74,7 @@ impl SentKey {
             Refusal::new(Reason::StoreUnavailable, "Try again in a moment with the same key.")
                 .because("store", error)
         };
-        match timely(Box::pin(found)).await.map_err(unavailable)? {
+        match with_timeout(Box::pin(found)).await.map_err(unavailable)? {
             Some(state) => earlier(app, state),
             None => Ok(None),
         }

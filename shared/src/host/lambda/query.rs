@@ -14,7 +14,7 @@ use crate::endpoint::UnorderedQuery;
 pub(super) enum Query {
     /// As the caller sent it: HTTP API and Function URLs.
     Raw(String),
-    /// Taken apart: the order is lost.
+    /// Admission apart: the order is lost.
     Parts(UnorderedQuery),
 }
 

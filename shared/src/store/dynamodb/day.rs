@@ -16,7 +16,7 @@ use super::request::Written;
 use super::update::Update;
 use crate::call::Timestamp;
 use crate::store::limits::DAY_ENTRIES;
-use crate::store::{DAY_ENTRY_KEPT, DayHours, Nonce, StoreError, Taken};
+use crate::store::{Admission, DAY_ENTRY_KEPT, DayHours, Nonce, StoreError};
 
 /// All places that are taken.
 const SUM: &str = "n";
@@ -78,27 +78,27 @@ fn hours(item: &Item) -> impl Iterator<Item = (i64, i64)> {
 }
 
 impl DynamoDb {
-    pub(super) async fn take_of_day(
+    pub(super) async fn add_entry(
         &self,
         name: &str,
         limit: u32,
         entry: &Nonce,
         now: Timestamp,
-    ) -> Result<Taken, StoreError> {
+    ) -> Result<Admission, StoreError> {
         let taking = Taking { name, limit, entry: entry_name(entry), now };
         if let Some(free_at) = DayHours::default().full(limit, now) {
-            return Ok(Taken::No { free_at });
+            return Ok(Admission::Full { free_at });
         }
         let mut update = taking.plainly(USUAL);
         for try_number in 0..TRIES {
             let Written::Refused(item) = self.update(&update, now).await? else {
-                return Ok(Taken::Yes);
+                return Ok(Admission::Granted);
             };
             if item.contains_key(&taking.entry) {
-                return Ok(Taken::Yes);
+                return Ok(Admission::Granted);
             }
             if let Some(free_at) = DayHours::new(hours(&item), now).full(limit, now) {
-                return Ok(Taken::No { free_at });
+                return Ok(Admission::Full { free_at });
             }
             let most = if try_number < OVERTAKEN { USUAL } else { RUSH };
             update = if taking.needs_sweeping(&item, most) {
@@ -111,7 +111,7 @@ impl DynamoDb {
     }
 
     /// 1 request, or 2 if another hour has begun since the entry came.
-    pub(super) async fn give_back_of_day(
+    pub(super) async fn remove_entry(
         &self,
         name: &str,
         entry: &Nonce,

@@ -5,6 +5,23 @@ use std::collections::HashMap;
 use aws_sdk_dynamodb::types::AttributeValue;
 
 use crate::call::Timestamp;
+use crate::store::{Row, RowKey};
+
+/// Before the names of rows; IAM policies name these prefixes.
+pub(super) const CALL: &str = "CALL#";
+const VARIABLES: &str = "VARS#";
+const KEY: &str = "KEY#";
+pub(super) const WINDOW: &str = "WIN#";
+
+/// The key of a row. Turns are a kind of window to IAM.
+pub(super) fn key(row: &RowKey) -> String {
+    match row {
+        RowKey::Call(name) => format!("{CALL}{name}"),
+        RowKey::Variables(name) => format!("{VARIABLES}{name}"),
+        RowKey::Key(name) => format!("{KEY}{name}"),
+        RowKey::Turn(name) => format!("{WINDOW}{name}"),
+    }
+}
 
 /// The table's key.
 pub(super) const PK: &str = "pk";
@@ -72,4 +89,18 @@ pub(super) fn day(at: Timestamp) -> i64 {
 /// A number.
 pub(super) fn number(number: i64) -> AttributeValue {
     AttributeValue::N(number.to_string())
+}
+
+/// An item as a row.
+pub(super) fn row(item: &Item) -> Row {
+    let text =
+        |value: &AttributeValue| value.as_s().or_else(|_| value.as_n()).ok().map(String::to_owned);
+    let is_field = |name: &str| ![PK, GPK, GSK, TTL, UNTIL].contains(&name);
+    let fields = item.iter().filter(|(name, _)| is_field(name));
+    let listed = get_text(item, GSK).and_then(|key| key.split('#').next()?.parse().ok());
+    Row {
+        created_at: listed.map(Timestamp::from_millis),
+        expires_at: get_time(item, UNTIL),
+        fields: fields.filter_map(|(name, value)| Some((name.clone(), text(value)?))).collect(),
+    }
 }

@@ -1,52 +1,18 @@
-//! Calls in DynamoDB: one table, single-item writes only.
+//! DynamoDB: one table, writes to single items only.
 //!
-//! | row | holds | written by |
-//! |---|---|---|
-//! | `CALL#<callId>` | a call that we dialled: one attribute per observation, `sid`, `linked` | begin, observe |
-//! | `CALL#<CallSid>` | a call that rang us: the same. Of a call that we dialled: `call`, the `callId` that it belongs to. Of both: voice's `claim`, `twiml` and `v#answer` | observe, claim, answer |
-//! | `VARS#<callId>` | the dynamic variables, if there are any | begin |
-//! | `KEY#` `WIN#` `CONC` `CNT#` | keys and limits | [`keys`], [`window`], [`slots`], [`day`] |
-//!
-//! Variables and TwiML stand outside the item that every callback writes to, because each write is
-//! billed by the size of the whole item. Voice's part is keyed by `CallSid`, which is what must not
-//! be answered twice, and stands in the row that links the two names, so that its claim links them
-//! as well.
-//!
-//! # The link
-//!
-//! `CALL#<CallSid>` has `call` before `CALL#<callId>` has `linked`, and `linked` says that both are
-//! done: a mark never says that a link is still to be made, because its writer may die. Setting
-//! `call` shows, in the old image, all that was recorded under the SID alone, and from then on such a
-//! record is turned away to the other row; so what was found there moves over exactly once, and of
-//! all deliveries exactly one sees the call end. A link counts unless the other row names another
-//! SID.
-//!
-//! # Repetitions
-//!
-//! Every write may be repeated by the SDK after a lost reply: values are set once, conditions
-//! recognise their own nonce.
+//! A row is an item, its fields are attributes; `gpk` and `gsk` are its place in the index of the newest,
+//! `until` its expiry and `ttl` the same for DynamoDB, which takes days over it. Leases ([`lease`]) and days
+//! ([`day`]) have items of their own. Each write may be repeated by the SDK after a lost reply.
 
-mod answer;
-mod body;
-mod both;
 mod client;
-mod create_table;
 mod day;
-mod failure;
-mod http_client;
 mod item;
-mod keys;
-mod limits;
-mod link;
-mod observe;
-mod read;
+mod lease;
+mod newest;
 mod request;
-mod row;
-mod slots;
 #[cfg(test)]
 mod tests;
 mod update;
-mod window;
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -55,6 +21,9 @@ use std::time::Duration;
 use aws_sdk_dynamodb::Client;
 use tokio::sync::{Semaphore, SemaphorePermit};
 
+use self::request::Written as Answer;
+use self::update::Update;
+use super::{Admission, Lease, Nonce, Put, Row, RowKey, Set, StoreFuture, Table, Written};
 use crate::call::Timestamp;
 use crate::settings::DynamoDbUrl;
 
@@ -77,7 +46,7 @@ impl DynamoDb {
     /// No I/O: the first operation connects. `retention_days` counts from a call's first write.
     #[must_use]
     pub fn new(url: &DynamoDbUrl, http: &reqwest::Client, retention_days: u32) -> Self {
-        let client = client::client(url, http_client::OverReqwest(http.clone()));
+        let client = client::client(url, client::OverReqwest(http.clone()));
         Self::over(client, url, retention_days)
     }
 
@@ -91,13 +60,75 @@ impl DynamoDb {
         }
     }
 
-    /// Waits until a request may start: its time-outs begin only then. Nobody closes the semaphore,
+    /// Waits until a request may start: its time-outs begin only then. The semaphore is never closed,
     /// so there always is a turn.
     async fn turn(&self) -> Option<SemaphorePermit<'_>> {
         self.turns.acquire().await.ok()
     }
+}
 
-    fn expiry(&self, now: Timestamp) -> Timestamp {
-        now.plus(self.retention)
+impl Table for DynamoDb {
+    fn retention(&self) -> Duration {
+        self.retention
+    }
+
+    fn is_billed_by_size(&self) -> bool {
+        true
+    }
+
+    /// 1 request, or 3 for a row that has expired and must not be new.
+    fn put(&self, put: Put, now: Timestamp) -> StoreFuture<'_, Written> {
+        Box::pin(async move {
+            let (is_done, item) = match self.update(&Update::of_put(&put, now), now).await? {
+                Answer::Done(before) => (true, before),
+                Answer::Refused(found) => (false, found),
+            };
+            Ok(Written { is_done, before: item::row(&item), beside: None })
+        })
+    }
+
+    fn delete(&self, row: RowKey, field: &'static str, value: String) -> StoreFuture<'_, ()> {
+        Box::pin(async move {
+            let update = Update::of(item::key(&row)).when("@ = ?", field, item::text(value));
+            self.delete_item(&update).await
+        })
+    }
+
+    /// 1 request, and one more for every 100 rows.
+    fn read(&self, rows: Vec<RowKey>, now: Timestamp) -> StoreFuture<'_, Vec<Option<Row>>> {
+        Box::pin(async move {
+            let keys: Vec<String> = rows.iter().map(item::key).collect();
+            let items = match keys.as_slice() {
+                [key] => vec![self.get(key, now).await?],
+                keys => self.get_all(keys, now).await?,
+            };
+            Ok(items.iter().map(|item| item.as_ref().map(item::row)).collect())
+        })
+    }
+
+    fn newest(&self, limit: u32, now: Timestamp) -> StoreFuture<'_, Vec<(String, Row)>> {
+        Box::pin(self.newest_rows(limit, now))
+    }
+
+    fn lease(&self, lease: Lease, now: Timestamp) -> StoreFuture<'_, Admission> {
+        Box::pin(async move { self.take_lease(&lease, now).await })
+    }
+
+    fn release(&self, set: Set, owner: String, is_spaced: bool) -> StoreFuture<'_, ()> {
+        Box::pin(async move { self.end_lease(&set, &owner, is_spaced).await })
+    }
+
+    fn add_to_day(
+        &self,
+        name: String,
+        limit: u32,
+        entry: Nonce,
+        now: Timestamp,
+    ) -> StoreFuture<'_, Admission> {
+        Box::pin(async move { self.add_entry(&name, limit, &entry, now).await })
+    }
+
+    fn remove_from_day(&self, name: String, entry: Nonce, now: Timestamp) -> StoreFuture<'_, ()> {
+        Box::pin(async move { self.remove_entry(&name, &entry, now).await })
     }
 }

@@ -1,5 +1,6 @@
 //! The few requests this store is made of.
 
+use std::collections::HashMap;
 use std::time::Duration;
 
 use aws_sdk_dynamodb::error::SdkError;
@@ -11,7 +12,7 @@ use aws_sdk_dynamodb::types::{
 use tokio::time::sleep;
 
 use super::DynamoDb;
-use super::failure::failure;
+use super::client::failure;
 use super::item::{Item, PK, UNTIL, get_text, is_expired, millis, text};
 use super::update::Update;
 use crate::call::Timestamp;
@@ -45,9 +46,14 @@ impl DynamoDb {
             return Ok(written);
         }
         let expired = Update::of(&update.key).when("@ <= ?", UNTIL, millis(now));
-        // Whoever deletes it first, what is there then is new.
-        self.delete(&expired).await?;
-        self.update_once(update).await
+        // Whichever request deletes it first, what is there then is new.
+        self.delete_item(&expired).await?;
+        match self.update_once(update).await? {
+            Written::Refused(item) if is_expired(&item, now) => Err(StoreError::new(
+                "DynamoDB: an item was modified concurrently; giving up after one retry",
+            )),
+            written => Ok(written),
+        }
     }
 
     async fn update_once(&self, update: &Update) -> Result<Written, StoreError> {
@@ -80,7 +86,7 @@ impl DynamoDb {
     }
 
     /// One `DeleteItem` on the update's conditions; that they do not hold is no error.
-    pub(super) async fn delete(&self, update: &Update) -> Result<(), StoreError> {
+    pub(super) async fn delete_item(&self, update: &Update) -> Result<(), StoreError> {
         let _turn = self.turn().await;
         let answer = self
             .client
@@ -118,14 +124,14 @@ impl DynamoDb {
         Ok(item.filter(|item| !is_expired(item, now)))
     }
 
-    /// Consistent `BatchGetItem`s of at most [`BATCH`] keys each, in any order; nothing that has
-    /// expired. No key may come twice.
+    /// Consistent `BatchGetItem`s of at most [`BATCH`] keys each; nothing that has expired. No key may come
+    /// twice.
     pub(super) async fn get_all(
         &self,
         keys: &[String],
         now: Timestamp,
-    ) -> Result<Vec<Item>, StoreError> {
-        let mut items = Vec::with_capacity(keys.len());
+    ) -> Result<Vec<Option<Item>>, StoreError> {
+        let mut items = HashMap::with_capacity(keys.len());
         let _turn = self.turn().await;
         for keys in keys.chunks(BATCH) {
             let mut wanted = KeysAndAttributes::builder().consistent_read(true);
@@ -139,7 +145,9 @@ impl DynamoDb {
                 let request = self.client.batch_get_item().request_items(&self.table, still_wanted);
                 let answer =
                     request.send().await.map_err(|error| failure("BatchGetItem", &error))?;
-                items.extend(answer.responses.into_iter().flatten().flat_map(|(_, items)| items));
+                let found = answer.responses.into_iter().flatten().flat_map(|(_, items)| items);
+                items
+                    .extend(found.filter_map(|item| Some((get_text(&item, PK)?.to_owned(), item))));
                 wanted = answer
                     .unprocessed_keys
                     .and_then(|left| left.into_iter().next())
@@ -153,16 +161,11 @@ impl DynamoDb {
                 return Err(StoreError::new("DynamoDB BatchGetItem: keys were left unread"));
             }
         }
-        items.retain(|item| !is_expired(item, now));
-        Ok(items)
+        let alive = |key| items.remove(key).filter(|item| !is_expired(item, now));
+        Ok(keys.iter().map(alive).collect())
     }
 }
 
 fn is_refused_update(error: &UpdateItemError) -> bool {
     matches!(error, UpdateItemError::ConditionalCheckFailedException(_))
-}
-
-/// The item with this key among some.
-pub(super) fn find<'a>(items: &'a [Item], key: &str) -> Option<&'a Item> {
-    items.iter().find(|item| get_text(item, PK) == Some(key))
 }

@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 use super::*;
 use crate::call::{CallId, CallRef, CallSid, Intent, Observation};
 use crate::settings::{AwsIdentity, Secret};
-use crate::store::{Answers, Calls, Claim, Dials, Lookup, Nonce, Observations};
+use crate::store::{Claim, Lookup, Store as _};
 
 /// Keeps every request and gives the next answer, or an empty one.
 #[derive(Clone, Debug, Default)]
@@ -127,19 +127,19 @@ async fn a_callback_of_a_linked_call_is_one_update() {
         "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
         "UpdateExpression": "SET #a0 = if_not_exists(#a0, :v0), #a1 = if_not_exists(#a1, :v1), \
             #a2 = if_not_exists(#a2, :v2), #a3 = if_not_exists(#a3, :v3), \
-            #a4 = if_not_exists(#a4, :v4), #a5 = if_not_exists(#a5, :v6)",
-        "ConditionExpression": "(attribute_not_exists(#a4) OR #a4 > :v5) \
-            AND (attribute_not_exists(#a5) OR #a5 = :v7) AND (#a6 = :v8)",
-        "ExpressionAttributeNames": {"#a0": "e#001#ringing", "#a1": "gpk", "#a2": "gsk",
-            "#a3": "ttl", "#a4": "until", "#a5": "sid", "#a6": "linked"},
+            #a4 = if_not_exists(#a4, :v4), #a5 = if_not_exists(#a5, :v5)",
+        "ConditionExpression": "(attribute_not_exists(#a5) OR #a5 > :v6) \
+            AND (attribute_not_exists(#a1) OR #a1 = :v7) AND (#a6 = :v8)",
+        "ExpressionAttributeNames": {"#a0": "e#001#ringing", "#a1": "sid", "#a2": "gpk",
+            "#a3": "gsk", "#a4": "ttl", "#a5": "until", "#a6": "linked"},
         "ExpressionAttributeValues": {
             ":v0": {"S": format!(r#"cdcdcdcd|{NOW}|{{"e":{{"n":1,"s":[2]}}}}"#)},
-            ":v1": {"S": "D#all"},
-            ":v2": {"S": format!("{NOW}#{}", id())},
-            ":v3": {"N": "1795428001"},
-            ":v4": {"N": "1795428000123"},
-            ":v5": {"N": "1795341600123"},
-            ":v6": {"S": sid()},
+            ":v1": {"S": sid()},
+            ":v2": {"S": "D#all"},
+            ":v3": {"S": format!("{NOW}#{}", id())},
+            ":v4": {"N": "1795428001"},
+            ":v5": {"N": "1795428000123"},
+            ":v6": {"N": "1795341600123"},
             ":v7": {"S": sid()},
             ":v8": {"N": "1"},
         },
@@ -157,11 +157,11 @@ async fn make_calls_note_links_first_and_costs_two_requests() {
     let keys: Vec<_> = sent.iter().map(|request| request["Key"]["pk"]["S"].clone()).collect();
     assert_eq!(keys, [format!("CALL#{sid}"), format!("CALL#{}v", id())]);
     let expression = "SET #a0 = if_not_exists(#a0, :v0), #a1 = if_not_exists(#a1, :v1), \
-        #a2 = if_not_exists(#a2, :v2), #a4 = if_not_exists(#a4, :v4), \
-        #a5 = if_not_exists(#a5, :v5) REMOVE #a3";
+        #a2 = if_not_exists(#a2, :v2), #a4 = if_not_exists(#a4, :v3), \
+        #a5 = if_not_exists(#a5, :v4) REMOVE #a3";
     assert_eq!(sent[0]["UpdateExpression"], expression);
     let names = &sent[0]["ExpressionAttributeNames"];
-    assert_eq!((&names["#a0"], &names["#a5"]), (&json!("call"), &json!("vars")));
+    assert_eq!((&names["#a0"], &names["#a2"]), (&json!("call"), &json!("vars")));
 }
 
 /// A refused condition, with the item as it is.

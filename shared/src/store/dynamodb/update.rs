@@ -7,8 +7,9 @@ use std::collections::HashMap;
 
 use aws_sdk_dynamodb::types::AttributeValue;
 
-use super::item::{UNTIL, millis};
+use super::item::{CALL, GPK, GSK, LISTED, TTL, UNTIL, key, millis, sortable, text, ttl_seconds};
 use crate::call::Timestamp;
+use crate::store::{Listing, Put, Value, When};
 
 /// One write to one item: what to change, and on which conditions.
 #[derive(Clone, Debug)]
@@ -34,6 +35,60 @@ impl Update {
             conditions: Vec::new(),
             names: Vec::new(),
             values: Vec::new(),
+        }
+    }
+
+    /// A write to one row.
+    pub(super) fn of_put(put: &Put, now: Timestamp) -> Self {
+        let mut update = Self::of(key(&put.row));
+        for (field, value) in &put.once {
+            update = update.set_once(field, attribute(value));
+        }
+        for (field, value) in &put.set {
+            update = update.set(field, attribute(value));
+        }
+        for field in &put.remove {
+            update = update.remove(field);
+        }
+        update = update.listed(put.listing);
+        if let (Some(until), false) = (put.expires_at, matches!(put.listing, Listing::Older(..))) {
+            let (seconds, until) = (ttl_seconds(until), millis(until));
+            update = if put.is_new {
+                update.set(TTL, seconds).set(UNTIL, until)
+            } else {
+                update.set_once(TTL, seconds).set_once(UNTIL, until)
+            };
+        }
+        // An item that has expired would be extended instead of replaced.
+        let alive = if put.is_new { "@ <= ?" } else { "@ > ?" };
+        update = update.when(&format!("attribute_not_exists(@) OR {alive}"), UNTIL, millis(now));
+        for (field, condition) in &put.when {
+            update = match condition {
+                When::Absent => update.when("attribute_not_exists(@)", field, None),
+                When::Is(value) => update.when("@ = ?", field, attribute(value)),
+                When::AbsentOrIs(value) => {
+                    update.when("attribute_not_exists(@) OR @ = ?", field, attribute(value))
+                }
+            };
+        }
+        update
+    }
+
+    fn listed(self, listing: Listing) -> Self {
+        let name = self.key.strip_prefix(CALL).unwrap_or(&self.key);
+        let age = |at| text(format!("{}#{name}", sortable(at)));
+        match listing {
+            Listing::Unchanged => self,
+            Listing::Listed(at) => {
+                let age = age(at);
+                self.set_once(GPK, text(LISTED)).set_once(GSK, age)
+            }
+            Listing::Older(at, until) => {
+                let age = age(at);
+                let update = self.set(GPK, text(LISTED)).set(GSK, age);
+                update.set(TTL, ttl_seconds(until)).set(UNTIL, millis(until))
+            }
+            Listing::Unlisted => self.remove(GPK),
         }
     }
 
@@ -75,11 +130,6 @@ impl Update {
         let condition = self.fill(condition, attribute, value.into());
         self.conditions.push(condition);
         self
-    }
-
-    /// The item must not have expired: it would be extended instead of replaced.
-    pub(super) fn unless_expired(self, now: Timestamp) -> Self {
-        self.when("attribute_not_exists(@) OR @ > ?", UNTIL, millis(now))
     }
 
     fn fill(&mut self, template: &str, attribute: &str, value: Option<AttributeValue>) -> String {
@@ -127,10 +177,16 @@ impl Update {
     }
 }
 
+fn attribute(value: &Value) -> AttributeValue {
+    match value {
+        Value::Text(value) => text(value),
+        Value::Number(number) => AttributeValue::N(number.to_string()),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::store::dynamodb::item::text;
 
     #[test]
     fn every_attribute_goes_through_a_placeholder_and_is_named_once() {
@@ -140,7 +196,7 @@ mod tests {
             .remove("gpk")
             .add("n", 1)
             .when("attribute_not_exists(@) OR @ = ?", "ttl", text("2"))
-            .unless_expired(Timestamp::from_millis(5));
+            .when("attribute_not_exists(@) OR @ > ?", UNTIL, millis(Timestamp::from_millis(5)));
         assert_eq!(
             update.expression().unwrap(),
             "SET #a0 = if_not_exists(#a0, :v0), #a1 = :v1 REMOVE #a2 ADD #a3 :v2"

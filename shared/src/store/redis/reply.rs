@@ -67,7 +67,7 @@ impl Reply {
     }
 }
 
-/// Somebody else's key under our name, or a server that is no Redis.
+/// Another app's key under our name, or a server that is no Redis.
 pub(super) fn unexpected() -> StoreError {
     StoreError::new("redis: unexpected reply")
 }

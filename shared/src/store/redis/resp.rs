@@ -41,7 +41,7 @@ impl Resp {
         let _ = rustls::crypto::ring::default_provider().install_default();
         let client = match ca_pem {
             None => Client::open(url.reveal()),
-            // The crate would take a text without a certificate, and then trust nobody.
+            // The crate would take a text without a certificate, and then trust no server.
             Some(pem) if CertificateDer::from_pem_slice(pem).is_err() => {
                 return Err(StoreError::new("the certificate authority of Redis is no PEM"));
             }
@@ -81,7 +81,7 @@ impl Resp {
         }
     }
 
-    /// Waiting for somebody else's attempt counts: behind a server that does not answer, a queue of
+    /// Waiting for another request's attempt counts: behind a server that does not answer, a queue of
     /// requests must not wait for one another.
     async fn live_soon(&self, least: u64) -> Result<(Live, bool), StoreError> {
         match timeout(CONNECT_TIMEOUT, self.live(least)).await {
@@ -110,7 +110,7 @@ impl Resp {
         Ok((live, true))
     }
 
-    /// Drops a broken connection, unless somebody has replaced it.
+    /// Drops a broken connection, unless it has been replaced.
     async fn forget(&self, number: u64) {
         let mut slot = self.connection.lock().await;
         if slot.as_ref().is_some_and(|live| live.number == number) {

@@ -22,7 +22,7 @@ const MAX_ANSWER: usize = 8 * 1024 * 1024;
 const AT_ONCE: usize = 64;
 
 pub(super) struct Rest {
-    /// Its turns; nobody closes it.
+    /// Its turns; it is never closed.
     turns: Semaphore,
     http: reqwest::Client,
     one: String,

@@ -1,20 +1,61 @@
-//! The few operations that need a condition in the middle, which a `MULTI` cannot have.
+//! What runs in the server: the operations that need a condition in the middle, which a `MULTI` cannot have.
 //!
-//! Without a shebang: `flags=allow-key-locking` fails on a real Redis 7.0 (`stores.md` 3.2). Every
-//! time is ours and comes as an argument.
+//! Without a shebang: Upstash's `flags=allow-key-locking` fails on a real Redis 7.0. Every time is ours and
+//! comes as an argument.
 
-/// Deletes hashes that fall together, if one of them has expired and nobody has replaced it since.
-/// KEYS: the list of calls, the hashes. ARGV: now.
-pub(super) const BURY: &str = "\
-for i = 2, #KEYS do
-  local born = redis.call('HGET', KEYS[i], 'born')
-  local expiry = born and string.match(born, ' (%d+)$')
-  if expiry and tonumber(expiry) <= tonumber(ARGV[1]) then
-    redis.call('DEL', unpack(KEYS, 2))
-    redis.call('ZREM', KEYS[1], unpack(KEYS, 2))
-    return 1
-  end
+/// One write to one row, on conditions. Returns whether they held, the row as it was before, and the row
+/// beside it. A row that has expired is deleted first.
+/// KEYS: the list of calls, the row, perhaps the row beside it. ARGV: now, whether the row must be new, its
+/// age and expiry if it has none, seconds until garbage, what becomes of its place in the list, at which time,
+/// until when; then each with its number before it: conditions (field, kind, value), fields to set once, fields
+/// to set, fields to remove.
+pub(super) const PUT: &str = "\
+local list, row, now, at = KEYS[1], KEYS[2], tonumber(ARGV[1]), 7
+local function next()
+  at = at + 1
+  return ARGV[at]
 end
+local found, fields = redis.call('HGETALL', row), {}
+for i = 1, #found, 2 do fields[found[i]] = found[i + 1] end
+local expiry = fields.born and string.match(fields.born, ' (%d+)$')
+if expiry and tonumber(expiry) <= now then
+  redis.call('DEL', row)
+  redis.call('ZREM', list, row)
+  found, fields = {}, {}
+end
+local beside = KEYS[3] and redis.call('HGETALL', KEYS[3])
+local is_done = ARGV[2] == '' or #found == 0
+for i = 1, tonumber(next()) do
+  local known, kind, value = fields[next()], next(), next()
+  if kind == 'begins' and known then known = string.sub(known, 1, #value) end
+  is_done = is_done and ((not known and (kind == 'absent' or kind == 'either'))
+    or (known and kind ~= 'absent' and known == value))
+end
+if not is_done then return {0, found, beside} end
+for i = 1, tonumber(next()) do redis.call('HSETNX', row, next(), next()) end
+for i = 1, tonumber(next()) do redis.call('HSET', row, next(), next()) end
+for i = 1, tonumber(next()) do redis.call('HDEL', row, next()) end
+if ARGV[3] ~= '' then
+  redis.call('HSETNX', row, 'born', ARGV[3])
+  if redis.call('TTL', row) == -1 then redis.call('EXPIRE', row, ARGV[4]) end
+end
+if ARGV[5] == 'listed' then
+  local age = fields.born and string.match(fields.born, '^%d+')
+  redis.call('ZADD', list, 'NX', age or ARGV[6], row)
+elseif ARGV[5] == 'older' then
+  redis.call('HSET', row, 'born', ARGV[6] .. ' ' .. ARGV[7])
+  redis.call('ZADD', list, ARGV[6], row)
+elseif ARGV[5] == 'unlisted' then
+  redis.call('ZREM', list, row)
+end
+return {1, found, beside}";
+
+/// Deletes a row on one condition.
+/// KEYS: the row. ARGV: field, kind, value.
+pub(super) const DELETE: &str = "\
+local known = redis.call('HGET', KEYS[1], ARGV[1])
+if ARGV[2] == 'begins' and known then known = string.sub(known, 1, #ARGV[3]) end
+if known == ARGV[3] then return redis.call('DEL', KEYS[1]) end
 return 0";
 
 /// Takes one of some places until a time; places whose time has come are free. An owner that holds
@@ -83,21 +124,3 @@ local at = redis.call('HGET', KEYS[1], 'e' .. ARGV[1])
 if not at then return 0 end
 redis.call('HINCRBY', KEYS[1], string.format('h%.0f', math.floor(tonumber(at) / 3600000)), -1)
 return redis.call('HDEL', KEYS[1], 'e' .. ARGV[1])";
-
-/// Marks the outcome of a claim as unknown, if the claim is this owner's.
-/// KEYS: a hash. ARGV: the claim up to the end of its owner.
-pub(super) const DOUBT: &str = "\
-local claim = redis.call('HGET', KEYS[1], 'claim')
-if claim and string.sub(claim, 1, #ARGV[1]) == ARGV[1] then
-  return redis.call('HSET', KEYS[1], 'unknown', '1')
-end
-return 0";
-
-/// Deletes a claim, if it is this owner's.
-/// KEYS: a hash. ARGV: the claim up to the end of its owner.
-pub(super) const RELEASE: &str = "\
-local claim = redis.call('HGET', KEYS[1], 'claim')
-if claim and string.sub(claim, 1, #ARGV[1]) == ARGV[1] then
-  return redis.call('DEL', KEYS[1])
-end
-return 0";

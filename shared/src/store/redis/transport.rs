@@ -14,10 +14,9 @@ impl Command {
     }
 
     /// A script without a shebang: the one form that Upstash and every Redis take.
-    pub(super) fn eval(script: &str, keys: &[&str], arguments: &[&str]) -> Self {
-        let count = keys.len().to_string();
-        let words = ["EVAL", script, &count].into_iter().chain(keys.iter().copied());
-        Self(words.chain(arguments.iter().copied()).map(str::to_owned).collect())
+    pub(super) fn eval(script: &str, keys: Vec<String>, arguments: Vec<String>) -> Self {
+        let words = ["EVAL".to_owned(), script.to_owned(), keys.len().to_string()];
+        Self(words.into_iter().chain(keys).chain(arguments).collect())
     }
 }
 

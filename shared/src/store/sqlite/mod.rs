@@ -1,8 +1,8 @@
 //! The embedded store: one SQLite file in WAL mode that several processes share.
 //!
-//! Each operation is one `BEGIN IMMEDIATE` transaction on a blocking thread. A deferred one that
-//! reads first and writes then would fail with `SQLITE_BUSY` at once, busy timeout or not
-//! (`stores.md` 4).
+//! Each write is one `BEGIN IMMEDIATE` transaction on a blocking thread. A deferred one that reads first
+//! and writes then would fail with `SQLITE_BUSY` at once, busy timeout or not
+//! (<https://www.sqlite.org/lang_transaction.html>).
 
 mod limits;
 mod open;
@@ -14,13 +14,15 @@ mod tests;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 
 use self::sweep::Sweeper;
-use super::{Answers, Calls, Claim, Dials, Lookup, Nonce, Observations, Observed, Record};
-use super::{StoreError, StoreFuture};
-use crate::call::{CallRef, Fact, Intent, Observation, Timestamp};
+use super::{
+    Admission, Lease, Nonce, Put, Row, RowKey, Set, StoreError, StoreFuture, Table, Written,
+};
+use crate::call::Timestamp;
 
 /// A SQLite file.
 #[derive(Clone)]
@@ -29,13 +31,12 @@ pub struct Sqlite {
     writer: Arc<Mutex<Connection>>,
     /// Reads have a connection of their own, so that they wait for no writer.
     reader: Arc<Mutex<Connection>>,
-    /// How long a call is kept, milliseconds.
-    retention_millis: i64,
+    retention: Duration,
     sweeper: Arc<Sweeper>,
 }
 
-/// Told to the blocking thread when nobody waits any more: an intent that is written after its
-/// caller got a 503 would be a call that nobody dialled.
+/// Tells the blocking thread that the request was given up: an intent that is written after its caller
+/// got a 503 would be a call that was never dialled.
 struct Abandon(Arc<AtomicBool>);
 
 impl Drop for Abandon {
@@ -50,7 +51,7 @@ impl Sqlite {
         Ok(Self {
             writer: Arc::new(Mutex::new(open::open(path)?)),
             reader: Arc::new(Mutex::new(open::open(path)?)),
-            retention_millis: i64::from(retention_days) * 24 * 60 * 60 * 1000,
+            retention: Duration::from_secs(u64::from(retention_days) * 24 * 60 * 60),
             sweeper: Arc::default(),
         })
     }
@@ -69,16 +70,12 @@ impl Sqlite {
     }
 
     /// Reads: one consistent snapshot that waits for no writer.
-    fn read<'a, T, F>(&self, work: F) -> StoreFuture<'a, T>
+    fn reading<'a, T, F>(&self, work: F) -> StoreFuture<'a, T>
     where
         T: Send + 'static,
         F: FnOnce(&Transaction<'_>) -> rusqlite::Result<T> + Send + 'static,
     {
         transact(Arc::clone(&self.reader), TransactionBehavior::Deferred, work)
-    }
-
-    fn expiry(&self, now: Timestamp) -> i64 {
-        now.as_millis().saturating_add(self.retention_millis)
     }
 }
 
@@ -114,85 +111,46 @@ where
     })
 }
 
-impl Dials for Sqlite {
-    fn begin<'a>(&'a self, intent: &'a Intent, now: Timestamp) -> StoreFuture<'a, ()> {
-        let call = CallRef::Ours(intent.call_id.clone());
-        let seen = Observation { at: now, fact: Fact::Intended(intent.clone()) };
-        let expires_at = self.expiry(now);
-        self.write(now, move |tx| {
-            let id = rows::create(tx, &call, now, expires_at)?;
-            rows::insert(tx, id, &seen, "").map(|_| ())
-        })
+impl Table for Sqlite {
+    fn retention(&self) -> Duration {
+        self.retention
     }
-}
 
-impl Observations for Sqlite {
-    fn observe<'a>(
-        &'a self,
-        call: &'a CallRef,
-        seen: &'a Observation,
-        delivery: &'a Nonce,
+    fn put(&self, put: Put, now: Timestamp) -> StoreFuture<'_, Written> {
+        self.write(now, move |tx| rows::put(tx, &put, now))
+    }
+
+    fn delete(&self, row: RowKey, field: &'static str, value: String) -> StoreFuture<'_, ()> {
+        self.write(None, move |tx| rows::delete(tx, &row, field, &value))
+    }
+
+    fn read(&self, rows: Vec<RowKey>, now: Timestamp) -> StoreFuture<'_, Vec<Option<Row>>> {
+        self.reading(move |tx| rows.iter().map(|row| rows::read(tx, row, now)).collect())
+    }
+
+    fn newest(&self, limit: u32, now: Timestamp) -> StoreFuture<'_, Vec<(String, Row)>> {
+        self.reading(move |tx| rows::newest(tx, limit, now))
+    }
+
+    fn lease(&self, lease: Lease, now: Timestamp) -> StoreFuture<'_, Admission> {
+        self.write(now, move |tx| limits::lease(tx, &lease, now))
+    }
+
+    fn release(&self, set: Set, owner: String, _: bool) -> StoreFuture<'_, ()> {
+        self.write(None, move |tx| limits::release(tx, &set, &owner))
+    }
+
+    fn add_to_day(
+        &self,
+        name: String,
+        limit: u32,
+        entry: Nonce,
         now: Timestamp,
-    ) -> StoreFuture<'a, Observed> {
-        let (call, seen, delivery) = (call.clone(), seen.clone(), delivery.clone());
-        let expires_at = self.expiry(now);
-        self.write(now, move |tx| {
-            let id = rows::create(tx, &call, now, expires_at)?;
-            let mut before = rows::record(tx, id)?;
-            let is_new = rows::insert(tx, id, &seen, delivery.as_str())?;
-            if is_new {
-                // There already only if this very delivery wrote it and its reply was lost.
-                before.observations.retain(|known| known.key() != seen.key());
-            }
-            Ok(Observed { before, is_new })
-        })
-    }
-}
-
-impl Calls for Sqlite {
-    fn load<'a>(&'a self, by: &'a Lookup, now: Timestamp) -> StoreFuture<'a, Option<Record>> {
-        let by = by.clone();
-        self.read(move |tx| rows::find(tx, &by, now)?.map(|id| rows::record(tx, id)).transpose())
+    ) -> StoreFuture<'_, Admission> {
+        self.write(now, move |tx| limits::add_to_day(tx, (&name, entry.as_str()), limit, now))
     }
 
-    fn recent(&self, limit: u32, now: Timestamp) -> StoreFuture<'_, Vec<Record>> {
-        self.read(move |tx| {
-            rows::newest(tx, limit, now)?.into_iter().map(|id| rows::record(tx, id)).collect()
-        })
-    }
-}
-
-impl Answers for Sqlite {
-    fn claim<'a>(
-        &'a self,
-        call: &'a CallRef,
-        nonce: &'a Nonce,
-        now: Timestamp,
-    ) -> StoreFuture<'a, Claim> {
-        let (call, nonce, expires_at) = (call.clone(), nonce.clone(), self.expiry(now));
-        self.write(now, move |tx| {
-            let id = rows::create(tx, &call, now, expires_at)?;
-            match rows::claim(tx, id, nonce.as_str())? {
-                (_, Some(twiml)) => Ok(Claim::Answered(twiml)),
-                (owner, None) if owner == nonce.as_str() => Ok(Claim::First(rows::record(tx, id)?)),
-                (_, None) => Ok(Claim::Pending),
-            }
-        })
-    }
-
-    fn answer<'a>(
-        &'a self,
-        call: &'a CallRef,
-        twiml: &'a str,
-        seen: &'a Observation,
-        now: Timestamp,
-    ) -> StoreFuture<'a, ()> {
-        let (call, seen, twiml) = (call.clone(), seen.clone(), twiml.to_owned());
-        let expires_at = self.expiry(now);
-        self.write(now, move |tx| {
-            let id = rows::create(tx, &call, now, expires_at)?;
-            rows::insert(tx, id, &seen, "")?;
-            rows::keep_twiml(tx, id, &twiml)
-        })
+    fn remove_from_day(&self, name: String, entry: Nonce, now: Timestamp) -> StoreFuture<'_, ()> {
+        self.write(now, move |tx| limits::remove_from_day(tx, &name, entry.as_str()))
     }
 }

@@ -1,5 +1,5 @@
 //! Clears away what has expired: a bounded number of rows, now and then, beside a write. Nothing
-//! depends on it: whatever reads a row compares its expiry.
+//! depends on it: each read compares the expiry.
 
 use std::sync::atomic::{AtomicI64, Ordering};
 
@@ -32,10 +32,8 @@ impl Sweeper {
     }
 }
 
-const BY_TIME: [&str; 4] = [
-    "DELETE FROM call WHERE id IN (SELECT id FROM call WHERE expires_at <= ?1 LIMIT ?2)",
-    "DELETE FROM key WHERE name IN (SELECT name FROM key WHERE expires_at <= ?1 LIMIT ?2)",
-    "DELETE FROM counter WHERE name IN (SELECT name FROM counter WHERE expires_at <= ?1 LIMIT ?2)",
+const BY_TIME: [&str; 2] = [
+    "DELETE FROM row WHERE id IN (SELECT id FROM row WHERE expires_at <= ?1 LIMIT ?2)",
     "DELETE FROM lease WHERE (name, owner) IN
         (SELECT name, owner FROM lease WHERE until <= ?1 LIMIT ?2)",
 ];

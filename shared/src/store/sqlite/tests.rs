@@ -5,8 +5,8 @@ use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
 use super::*;
-use crate::call::CallId;
-use crate::store::{KeyClaim, Keys as _, Limits as _, Window};
+use crate::call::{CallId, CallRef, Fact, Observation};
+use crate::store::{KeyClaim, Store as _, Window};
 
 /// A folder of a test's own, gone at its end.
 struct Folder(PathBuf);
@@ -36,7 +36,7 @@ fn at(millis: i64) -> Timestamp {
 /// The modes of the folder and of the three files, while the store is open and has written.
 async fn modes(file: &Path) -> [u32; 4] {
     let store = Sqlite::open(file, 1).unwrap();
-    store.free_slot(&CallId::new([1; 16], false)).await.unwrap();
+    store.release_slot(&CallId::new([1; 16], false)).await.unwrap();
     let beside = |suffix: &str| PathBuf::from(format!("{}{suffix}", file.display()));
     let files = ["", "-wal", "-shm"].map(|suffix| mode(&beside(suffix)));
     [mode(file.parent().unwrap()), files[0], files[1], files[2]]
@@ -73,9 +73,16 @@ async fn rows(store: &Sqlite) -> [u32; 5] {
     let count = |tx: &Transaction<'_>, table: &str| {
         tx.query_row(&format!("SELECT count(*) FROM {table}"), [], |row| row.get(0))
     };
-    let read = store.read(move |tx| {
+    let read = store.reading(move |tx| {
         let mut rows = [0; 5];
-        for (row, table) in rows.iter_mut().zip(["call", "key", "lease", "day", "day_entry"]) {
+        let tables = [
+            "row WHERE name LIKE 'call %'",
+            "row WHERE name LIKE 'key %'",
+            "lease",
+            "day",
+            "day_entry",
+        ];
+        for (row, table) in rows.iter_mut().zip(tables) {
             *row = count(tx, table)?;
         }
         Ok(rows)
@@ -87,16 +94,16 @@ async fn rows(store: &Sqlite) -> [u32; 5] {
 async fn take_all(store: &Sqlite, number: u8, now: Timestamp) {
     let call_id = CallId::new([number; 16], false);
     let (name, owner) = (number.to_string(), Nonce::new([number; 16]));
-    let hour = std::time::Duration::from_secs(3600);
-    let window = Window { limit: 1, length: hour, spacing: std::time::Duration::ZERO };
+    let hour = Duration::from_secs(3600);
+    let window = Window { limit: 1, length: hour, spacing: Duration::ZERO };
     let seen = Observation { at: now, fact: Fact::DialUnknown };
     let call = CallRef::Ours(call_id.clone());
     store.observe(&call, &seen, &owner, now).await.unwrap();
     let claim =
         KeyClaim { key: name.clone(), fingerprint: String::new(), owner: owner.clone(), call_id };
     store.claim_key(&claim, now).await.unwrap();
-    store.take_window(&name, window, &owner, now).await.unwrap();
-    store.take_day(&name, 1, &owner, now).await.unwrap();
+    store.acquire_window(&name, window, &owner, now).await.unwrap();
+    store.acquire_day(&name, 1, &owner, now).await.unwrap();
 }
 
 #[tokio::test]
@@ -125,7 +132,7 @@ async fn a_sweep_is_bounded_and_goes_on_a_minute_later() {
     fill.await.unwrap();
     for (millis, left) in [(0, 7), (59_999, 7), (60_000, 0)] {
         let slot = CallId::new([1; 16], false);
-        store.take_slot(&slot, 1, at(millis + 1000), at(millis)).await.unwrap();
+        store.acquire_slot(&slot, 1, at(millis + 1000), at(millis)).await.unwrap();
         assert_eq!(rows(&store).await[2], left + 1, "after {millis} ms");
     }
 }

@@ -117,11 +117,11 @@ async fn a_stream_error_reaches_the_record_with_its_meaning() {
 #[tokio::test]
 async fn an_outage_of_the_store_is_503_so_that_twilio_repeats() {
     use shared::endpoint::{Recording, Status};
-    use shared::store::Absent;
+    use shared::store::Unavailable;
 
     use crate::bench::{ask, sign};
     let bench = Bench::new().await;
-    let app = bench.function(&[], Some(Arc::new(Absent("down".to_owned()))));
+    let app = bench.function(&[], Some(Arc::new(Unavailable("down".to_owned()))));
     let sid = call_sid('7');
     let params = [
         ("AccountSid", dev::SIMULATED_ACCOUNT_SID),

@@ -7,7 +7,7 @@ use fakes::CreateFault;
 use serde_json::{Value, json};
 use shared::call::DIAL_BUDGET;
 use shared::endpoint::{Endpoint as _, MakeCall, Status};
-use shared::store::Absent;
+use shared::store::Unavailable;
 
 use crate::bench::{ANSWERS, Bench, UNREACHABLE, ask, dial_request};
 use crate::stores::HangsAfterTheDial;
@@ -153,7 +153,7 @@ async fn giving_everything_back_takes_no_longer_than_the_host_waits() {
 #[tokio::test]
 async fn without_the_store_nothing_is_dialled() {
     let bench = Bench::new().await;
-    let app = bench.function(&[], Some(Arc::new(Absent("down".to_owned()))));
+    let app = bench.function(&[], Some(Arc::new(Unavailable("down".to_owned()))));
     let (status, body, _) =
         ask(MakeCall, &app, dial_request(&bench.base, &json!({"to": ANSWERS}))).await;
     assert_eq!((status, &body["reason"]), (503, &json!("store_unavailable")));

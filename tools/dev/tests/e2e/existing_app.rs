@@ -89,7 +89,7 @@ async fn the_agent_that_needs_ten_variables_talks_with_the_defaults_and_hangs_up
 #[tokio::test]
 async fn a_call_without_variables_of_its_own_is_told_the_defaults_while_the_store_is_down() {
     let bench = Bench::with(&[("DYNAMIC_VARIABLES", r#"{"_agent_name_": "Alex"}"#)]).await;
-    let down = std::sync::Arc::new(shared::store::Absent("down".to_owned()));
+    let down = std::sync::Arc::new(shared::store::Unavailable("down".to_owned()));
     let app = bench.function(&[], Some(down));
     let query = format!("?callId={}", "0".repeat(32));
     ask(Voice, &app, voice_request(&bench.base, &query, &call_sid('d'))).await;

@@ -115,7 +115,7 @@ async fn a_store_that_fails_before_the_dial_costs_neither_key_nor_limit() {
     let store = Switch::before(Arc::clone(&bench.app.store));
     let app = bench.function(&[("CALL_MAX_CONCURRENT", "1")], Some(store.clone()));
     let to = json!({"to": ANSWERS});
-    for operation in ["take_window", "take_slot", "take_day", "begin"] {
+    for operation in ["acquire_window", "acquire_slot", "acquire_day", "begin"] {
         store.between().fail(&[operation]);
         let answer = dial(&app, &bench, "k", &to).await;
         assert_eq!(refusal(&answer), (503, "store_unavailable"), "{operation}");
@@ -132,7 +132,7 @@ async fn a_process_that_dies_between_dial_and_record_never_dials_twice() {
     let app = bench.function(&OPEN, Some(store.clone()));
     let to = json!({"to": "+12125550102"});
     // The phone is not answered and no callback arrives. What a dead process did not do:
-    store.between().fail(&["placed", "release_key", "doubt_key"]);
+    store.between().fail(&["placed", "release_key", "mark_unknown"]);
     bench.faults(|faults| faults.twilio.drop = 1.0);
     assert_eq!(dial(&app, &bench, "k", &to).await.0, 200);
     store.between().fail(&[]);

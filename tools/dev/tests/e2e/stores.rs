@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
 
 use fakes::Fakes;
-use shared::store::{Absent, Store, StoreError, StoreFuture};
+use shared::store::{Store, StoreError, StoreFuture, Unavailable};
 use stores::{Interpose, Interposed};
 
 /// Takes every request and never answers.
@@ -22,7 +22,7 @@ impl Interpose for Hanging {
 
 /// A store that hangs.
 pub(crate) fn hanging() -> Arc<dyn Store> {
-    Arc::new(Interposed::new(Arc::new(Absent(String::new())), Hanging))
+    Arc::new(Interposed::new(Arc::new(Unavailable(String::new())), Hanging))
 }
 
 /// Works until Twilio is asked to dial, and then hangs.

@@ -8,7 +8,7 @@ use fakes::{ConversationFault, CreateFault, ElevenLabsAnswer};
 use http::Request;
 use serde_json::{Value, json};
 use shared::endpoint::{App, GetTranscript, Voice};
-use shared::store::Absent;
+use shared::store::Unavailable;
 use stores::Backend;
 
 use crate::bench::{ANSWERS, Bench, TOKEN, ask, call_sid, voice_request};
@@ -215,7 +215,7 @@ async fn a_transcript_needs_the_token_unless_the_setting_opens_it_for_pages() {
 #[tokio::test]
 async fn with_the_store_down_a_transcript_is_503() {
     let bench = Bench::new().await;
-    let app = bench.function(&[], Some(Arc::new(Absent("down".to_owned()))));
+    let app = bench.function(&[], Some(Arc::new(Unavailable("down".to_owned()))));
     let (status, body, _) = read(&app, &bench.base, &format!("callSid={}", call_sid('c'))).await;
     assert_eq!((status, body["reason"].as_str()), (503, Some("store_unavailable")));
 }

@@ -5,14 +5,14 @@ use std::sync::Arc;
 use fakes::DeliveryKind;
 use serde_json::json;
 use shared::endpoint::Voice;
-use shared::store::{Absent, Store};
+use shared::store::{Store, Unavailable};
 
 use crate::bench::{ANSWERS, Bench, ask, call_sid, voice_request};
 use crate::log;
 use crate::stores::{Switch, hanging};
 
 fn down() -> Option<Arc<dyn Store>> {
-    Some(Arc::new(Absent("down".to_owned())))
+    Some(Arc::new(Unavailable("down".to_owned())))
 }
 
 #[tokio::test]

@@ -1,4 +1,4 @@
-//! Upstash's REST interface over a real Redis, as the documentation has it (`stores.md` 3.2, 10).
+//! Upstash's REST interface over a real Redis, as <https://upstash.com/docs/redis/features/restapi> has it.
 
 mod json;
 

@@ -1,4 +1,4 @@
-//! Idempotency keys: the table of `stores.md` 6.2, line by line.
+//! Idempotency keys: what each state of a key means for the next request.
 
 use shared::call::CallRef;
 use shared::store::keys::{IN_FLIGHT, claim, find};
@@ -97,10 +97,10 @@ pub async fn a_doubted_key_is_unknown_at_once_and_only_its_owner_can_doubt_it(st
     let (mine, stranger) = (request("key", 1), request("key", 2));
     assert_eq!(state(store, &mine, 0).await, KeyState::Claimed);
     store.begin(&intent(1), at(0)).await.unwrap();
-    store.doubt_key(&stranger, at(1)).await.unwrap();
+    store.mark_unknown(&stranger, at(1)).await.unwrap();
     assert_eq!(state(store, &stranger, 1).await, in_flight(1));
-    store.doubt_key(&mine, at(1)).await.unwrap();
-    store.doubt_key(&mine, at(1)).await.unwrap();
+    store.mark_unknown(&mine, at(1)).await.unwrap();
+    store.mark_unknown(&mine, at(1)).await.unwrap();
     assert_eq!(state(store, &stranger, 1).await, KeyState::Unknown { call_id: our_id(1) });
     store.observe(&linked(1), &status("ringing", 1), &delivery(), at(2)).await.unwrap();
     assert_done(state(store, &stranger, 2).await, 1);

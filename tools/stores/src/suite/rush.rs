@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use shared::store::keys::claim;
-use shared::store::{Claim, KeyState, Nonce, Store, Taken, Window};
+use shared::store::{Admission, Claim, KeyState, Nonce, Store, Window};
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
@@ -42,8 +42,8 @@ where
     tasks.join_all().await
 }
 
-fn passed(answers: &[Taken]) -> usize {
-    answers.iter().filter(|taken| **taken == Taken::Yes).count()
+fn passed(answers: &[Admission]) -> usize {
+    answers.iter().filter(|taken| **taken == Admission::Granted).count()
 }
 
 /// Exactly N, none in the rest of the window, exactly N again after it.
@@ -55,12 +55,12 @@ pub async fn of_a_thousand_at_once_exactly_the_limit_passes_the_window(store: &O
         // The thousand twice; in between a hundred are enough to see that nobody passes.
         let size = if expected == 0 { 100 } else { store.crowd() };
         let answers = rush_of(size, store, move |store, _| async move {
-            store.take_window("client", window, &delivery(), now).await.unwrap()
+            store.acquire_window("client", window, &delivery(), now).await.unwrap()
         })
         .await;
         assert_eq!(passed(&answers), expected, "moment {number}");
         let end = if number < 3 { at(3600) } else { at(7200) };
-        assert!(answers.contains(&Taken::No { free_at: end }));
+        assert!(answers.contains(&Admission::Full { free_at: end }));
     }
 }
 
@@ -82,7 +82,7 @@ pub async fn of_a_thousand_identical_dials_at_once_exactly_one_dials(store: &Ope
 pub async fn of_a_thousand_at_once_exactly_as_many_as_slots_pass(store: &Opened) {
     for (size, first, second, end) in [(store.crowd(), 0, 0, 900), (100, 5_000, 900, 1800)] {
         let answers = rush_of(size, store, move |store, number| async move {
-            store.take_slot(&our_id(first + number), 10, at(end), at(second)).await.unwrap()
+            store.acquire_slot(&our_id(first + number), 10, at(end), at(second)).await.unwrap()
         })
         .await;
         assert_eq!(passed(&answers), 10, "at {second}");
@@ -94,22 +94,22 @@ pub async fn of_a_thousand_at_once_exactly_the_limit_passes_the_day(store: &Open
     for (round, second) in [(0, 10), (1, 30), (2, 30), (3, 26 * 3600)] {
         let answers = rush(store, move |store, number| async move {
             let mine = Nonce::new((u128::from(round * 10_000 + number) << 64).to_be_bytes());
-            let taken = store.take_day("day", 100, &mine, at(second)).await.unwrap();
+            let taken = store.acquire_day("day", 100, &mine, at(second)).await.unwrap();
             (mine, taken)
         })
         .await;
         let (passed, refused): (Vec<_>, Vec<_>) =
-            answers.into_iter().partition(|(_, taken)| *taken == Taken::Yes);
+            answers.into_iter().partition(|(_, taken)| *taken == Admission::Granted);
         let expected = if round == 2 { 0 } else { 100 };
         assert_eq!(passed.len(), expected, "round {round}");
-        assert!(refused.iter().all(|(_, taken)| matches!(taken, Taken::No { .. })));
+        assert!(refused.iter().all(|(_, taken)| matches!(taken, Admission::Full { .. })));
         if round == 0 {
             let passed = Arc::new(passed);
             rush_of(100, store, move |store, number| {
                 let passed = Arc::clone(&passed);
                 async move {
                     let (mine, _) = &passed[number as usize];
-                    store.give_day_back("day", mine, at(second)).await.unwrap();
+                    store.release_day("day", mine, at(second)).await.unwrap();
                 }
             })
             .await;
@@ -122,7 +122,7 @@ pub async fn of_a_thousand_at_once_exactly_one_starts_the_cooldown(store: &Opene
     let answers = rush(store, |store, _| async move {
         let (length, spacing) = (Duration::from_secs(DAY), Duration::from_secs(60));
         let window = Window { limit: 5, length, spacing };
-        store.take_window("to", window, &delivery(), at(0)).await.unwrap()
+        store.acquire_window("to", window, &delivery(), at(0)).await.unwrap()
     })
     .await;
     assert_eq!(passed(&answers), 1);

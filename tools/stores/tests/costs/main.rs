@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use shared::call::{AgentAnswer, CallId, CallRef, DynamicVariables, Fact, Intent, Observation};
 use shared::store::keys::claim;
-use shared::store::{Claim, KeyState, Nonce, Store, Taken, Window};
+use shared::store::{Admission, Claim, KeyState, Nonce, Store, Window};
 use stores::calls::*;
 use stores::proxy::{HttpProxy, Tally};
 use stores::suite::keys::request;
@@ -115,14 +115,23 @@ impl Bill {
         self.line_within("make-call: key", 1);
         let mine = Nonce::new([7; 16]);
         let client = Window { limit: 10, length: HOUR, spacing: Duration::ZERO };
-        assert_eq!(store.take_window("c", client, &mine, at(0)).await.unwrap(), Taken::Yes);
+        assert_eq!(
+            store.acquire_window("c", client, &mine, at(0)).await.unwrap(),
+            Admission::Granted
+        );
         self.line_within("make-call: client's window", 1);
         let destination = Window { limit: 5, length: 24 * HOUR, spacing: HOUR / 120 };
-        assert_eq!(store.take_window("to", destination, &mine, at(0)).await.unwrap(), Taken::Yes);
+        assert_eq!(
+            store.acquire_window("to", destination, &mine, at(0)).await.unwrap(),
+            Admission::Granted
+        );
         self.line_within("make-call: destination's day and cool-down", 1);
-        assert_eq!(store.take_slot(&our_id(1), 5, at(990), at(0)).await.unwrap(), Taken::Yes);
+        assert_eq!(
+            store.acquire_slot(&our_id(1), 5, at(990), at(0)).await.unwrap(),
+            Admission::Granted
+        );
         self.line_within("make-call: slot", 1);
-        assert_eq!(store.take_day("day", 200, &mine, at(0)).await.unwrap(), Taken::Yes);
+        assert_eq!(store.acquire_day("day", 200, &mine, at(0)).await.unwrap(), Admission::Granted);
         self.line_within("make-call: day", 1);
     }
 
@@ -151,7 +160,7 @@ impl Bill {
         }
         assert!(self.see("status: completed", &status("completed", 3), 1).await);
         if has_slot {
-            self.store.free_slot(&our_id(1)).await.unwrap();
+            self.store.release_slot(&our_id(1)).await.unwrap();
             self.line_within("status: frees the slot", 1);
         }
     }
@@ -264,18 +273,21 @@ async fn a_place_of_the_day_costs_one_request_and_one_write_unit_and_so_does_giv
     // Two hundred dials a day, evenly.
     for number in 0..200 {
         let now = at(number * 432);
-        assert_eq!(bill.store.take_day("day", 200, &delivery(), now).await.unwrap(), Taken::Yes);
+        assert_eq!(
+            bill.store.acquire_day("day", 200, &delivery(), now).await.unwrap(),
+            Admission::Granted
+        );
     }
     let tally = bill.line("200 dials of a day");
     assert!(tally.total() <= 200 + 12 && tally.write_units <= 200.0 + 12.0, "{tally:?}");
     let (mine, now) = (delivery(), at(2 * DAY));
-    assert_eq!(bill.store.take_day("day", 200, &mine, now).await.unwrap(), Taken::Yes);
+    assert_eq!(bill.store.acquire_day("day", 200, &mine, now).await.unwrap(), Admission::Granted);
     bill.line_within("the first dial a day later, which sweeps", 2);
-    bill.store.give_day_back("day", &mine, now).await.unwrap();
+    bill.store.release_day("day", &mine, now).await.unwrap();
     bill.line_within("given back", 1);
     assert_eq!(
-        bill.store.take_day("day", 0, &mine, now).await.unwrap(),
-        Taken::No { free_at: at(3 * DAY) }
+        bill.store.acquire_day("day", 0, &mine, now).await.unwrap(),
+        Admission::Full { free_at: at(3 * DAY) }
     );
     let over = bill.close("DynamoDB: the daily limit", 216.0);
     assert!(over.is_empty(), "{over:?}");

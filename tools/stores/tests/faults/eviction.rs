@@ -37,8 +37,8 @@ async fn before_a_dial(store: &dyn Store, number: u8) -> [Result<(), StoreError>
     let (mine, call) = (Nonce::new([number; 16]), our_id(number.into()));
     [
         store.claim_key(&request("key", number), at(0)).await.map(|_| ()),
-        store.take_slot(&call, 9, at(900), at(0)).await.map(|_| ()),
-        store.take_day("day", 9, &mine, at(0)).await.map(|_| ()),
+        store.acquire_slot(&call, 9, at(900), at(0)).await.map(|_| ()),
+        store.acquire_day("day", 9, &mine, at(0)).await.map(|_| ()),
         store.begin(&intent(number.into()), at(0)).await,
     ]
 }

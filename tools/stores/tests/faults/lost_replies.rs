@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use shared::store::keys::claim;
-use shared::store::{Claim, KeyState, Nonce, Taken, Window};
+use shared::store::{Admission, Claim, KeyState, Nonce, Window};
 use stores::Backend;
 use stores::calls::*;
 use stores::suite::keys::request;
@@ -72,22 +72,40 @@ async fn limits_whose_replies_are_lost_take_one_place(backend: Backend) {
     let [mine, other] = [Nonce::new([1; 16]), Nonce::new([2; 16])];
     assert!(store.recent(1, at(0)).await.unwrap().is_empty());
     proxy.lose_replies(1);
-    assert_eq!(store.take_window("client", window, &mine, at(0)).await.unwrap(), Taken::Yes);
-    assert_eq!(store.take_window("client", window, &other, at(0)).await.unwrap(), Taken::Yes);
+    assert_eq!(
+        store.acquire_window("client", window, &mine, at(0)).await.unwrap(),
+        Admission::Granted
+    );
+    assert_eq!(
+        store.acquire_window("client", window, &other, at(0)).await.unwrap(),
+        Admission::Granted
+    );
     proxy.lose_replies(1);
-    assert_eq!(store.take_window("to", spaced, &mine, at(0)).await.unwrap(), Taken::Yes);
+    assert_eq!(store.acquire_window("to", spaced, &mine, at(0)).await.unwrap(), Admission::Granted);
     proxy.lose_replies(1);
-    store.give_window_back("to", spaced, &mine).await.unwrap();
-    assert_eq!(store.take_window("to", spaced, &other, at(0)).await.unwrap(), Taken::Yes);
+    store.release_window("to", spaced, &mine).await.unwrap();
+    assert_eq!(
+        store.acquire_window("to", spaced, &other, at(0)).await.unwrap(),
+        Admission::Granted
+    );
     proxy.lose_replies(1);
-    assert_eq!(store.take_slot(&our_id(1), 2, at(900), at(0)).await.unwrap(), Taken::Yes);
-    assert_eq!(store.take_slot(&our_id(2), 2, at(900), at(0)).await.unwrap(), Taken::Yes);
+    assert_eq!(
+        store.acquire_slot(&our_id(1), 2, at(900), at(0)).await.unwrap(),
+        Admission::Granted
+    );
+    assert_eq!(
+        store.acquire_slot(&our_id(2), 2, at(900), at(0)).await.unwrap(),
+        Admission::Granted
+    );
     proxy.lose_replies(1);
-    store.free_slot(&our_id(1)).await.unwrap();
-    assert_eq!(store.take_slot(&our_id(3), 2, at(900), at(0)).await.unwrap(), Taken::Yes);
+    store.release_slot(&our_id(1)).await.unwrap();
+    assert_eq!(
+        store.acquire_slot(&our_id(3), 2, at(900), at(0)).await.unwrap(),
+        Admission::Granted
+    );
     assert!(matches!(
-        store.take_slot(&our_id(4), 2, at(900), at(0)).await.unwrap(),
-        Taken::No { .. }
+        store.acquire_slot(&our_id(4), 2, at(900), at(0)).await.unwrap(),
+        Admission::Full { .. }
     ));
 }
 
@@ -95,16 +113,16 @@ async fn days_whose_replies_are_lost_take_one_place_and_give_one_back(backend: B
     let Some(behind) = behind(backend) else { return };
     let (store, proxy) = (&behind.store, &behind.proxy);
     let [mine, other, third] = [1, 2, 3].map(|byte| Nonce::new([byte; 16]));
-    let take = async |entry| store.take_day("day", 2, entry, at(0)).await.unwrap();
-    let full = Taken::No { free_at: at(25 * 3600) };
+    let take = async |entry| store.acquire_day("day", 2, entry, at(0)).await.unwrap();
+    let full = Admission::Full { free_at: at(25 * 3600) };
     assert!(store.recent(1, at(0)).await.unwrap().is_empty());
     proxy.lose_replies(1);
-    assert_eq!((take(&mine).await, proxy.lost()), (Taken::Yes, 1));
-    assert_eq!((take(&other).await, take(&third).await), (Taken::Yes, full));
+    assert_eq!((take(&mine).await, proxy.lost()), (Admission::Granted, 1));
+    assert_eq!((take(&other).await, take(&third).await), (Admission::Granted, full));
     proxy.lose_replies(1);
-    store.give_day_back("day", &mine, at(0)).await.unwrap();
+    store.release_day("day", &mine, at(0)).await.unwrap();
     assert_eq!(proxy.lost(), 1);
-    assert_eq!((take(&third).await, take(&mine).await), (Taken::Yes, full));
+    assert_eq!((take(&third).await, take(&mine).await), (Admission::Granted, full));
 }
 
 async fn a_run_in_which_every_thirtieth_reply_is_lost_shows_what_the_fold_says(backend: Backend) {

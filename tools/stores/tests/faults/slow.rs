@@ -32,7 +32,7 @@ async fn no_operation_waits_for_a_store_that_does_not_answer(backend: Backend) {
         wait(async { store.begin(&intent(1), at(0)).await }).await,
         wait(async { store.observe(&call, &ringing, &mine, at(0)).await }).await,
         wait(async { store.claim(&call, &mine, at(0)).await }).await,
-        wait(async { store.take_window("client", window, &mine, at(0)).await }).await,
+        wait(async { store.acquire_window("client", window, &mine, at(0)).await }).await,
         wait(async { store.recent(9, at(0)).await }).await,
     ];
     assert!(waits.iter().all(|wait| *wait < SOON), "{waits:?}");

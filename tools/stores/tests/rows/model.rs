@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use shared::call::{Call, CallId, CallRef, CallSid, Fact, Intent, Observation, Timestamp};
-use shared::store::{Claim, KeyRow, Lookup, Nonce, Record, Store, StoreError, Taken};
+use shared::store::{Admission, Claim, KeyRow, Lookup, Nonce, Record, Store, StoreError};
 
 use crate::scenario::{A_DAY, Deed, LEASE, SLOTS, Step};
 
@@ -31,7 +31,7 @@ pub(crate) async fn run(
     delivery: &Nonce,
 ) -> Result<Outcome, StoreError> {
     let now = *now;
-    let lease = |taken: Result<Taken, StoreError>| taken.map(|_| Outcome::Lease);
+    let lease = |taken: Result<Admission, StoreError>| taken.map(|_| Outcome::Lease);
     let done = |done: Result<(), StoreError>| done.map(|()| Outcome::Done);
     match deed {
         Deed::Begin(intent) => done(store.begin(intent, now).await),
@@ -52,18 +52,18 @@ pub(crate) async fn run(
         }),
         Deed::Answer(by, twiml, seen) => done(store.answer(by, twiml, seen, now).await),
         Deed::ClaimKey(claim) => store.claim_key(claim, now).await.map(Outcome::Key),
-        Deed::DoubtKey(claim) => done(store.doubt_key(claim, now).await),
+        Deed::DoubtKey(claim) => done(store.mark_unknown(claim, now).await),
         Deed::ReleaseKey(claim) => done(store.release_key(claim).await),
         Deed::TakeWindow(name, window, entry) => {
-            lease(store.take_window(name, *window, entry, now).await)
+            lease(store.acquire_window(name, *window, entry, now).await)
         }
         Deed::GiveWindowBack(name, window, entry) => {
-            done(store.give_window_back(name, *window, entry).await)
+            done(store.release_window(name, *window, entry).await)
         }
-        Deed::TakeSlot(id) => lease(store.take_slot(id, SLOTS, now.plus(LEASE), now).await),
-        Deed::FreeSlot(id) => done(store.free_slot(id).await),
-        Deed::TakeDay(name, entry) => lease(store.take_day(name, A_DAY, entry, now).await),
-        Deed::GiveDayBack(name, entry) => done(store.give_day_back(name, entry, now).await),
+        Deed::TakeSlot(id) => lease(store.acquire_slot(id, SLOTS, now.plus(LEASE), now).await),
+        Deed::FreeSlot(id) => done(store.release_slot(id).await),
+        Deed::TakeDay(name, entry) => lease(store.acquire_day(name, A_DAY, entry, now).await),
+        Deed::GiveDayBack(name, entry) => done(store.release_day(name, entry, now).await),
     }
 }
 

@@ -42,6 +42,58 @@ pub(crate) fn is_of_a_limit(row: &str) -> bool {
     redis.iter().chain(&dynamodb).chain(&sqlite).any(|prefix| row.starts_with(prefix))
 }
 
+/// Rows of calls in a form in which those of two versions are the same where they say the same.
+///
+/// - Redis: the version before kept what Twilio reports in the row of the SID, and listed that row too where it
+///   came first; this one keeps and lists all that in the row of the `callId` once both name each other, and
+///   says so there (`linked`). Each reads the union of both. Of a SID under another call's `callId` this
+///   version takes the link back, which the version before ignored.
+/// - SQLite: the number of a row says nothing, nor where voice's observation is, nor the age and expiry of a
+///   SID's row that is not listed.
+pub(crate) fn comparable(rows: &Value) -> Value {
+    let mut rows = rows.as_object().unwrap().clone();
+    let taken = |rows: &mut Map<String, Value>, prefix: &str| -> Vec<Value> {
+        let names: Vec<_> = rows.keys().filter(|name| name.starts_with(prefix)).cloned().collect();
+        names.iter().filter_map(|name| rows.remove(name)).collect()
+    };
+    for field in taken(&mut rows, "field ") {
+        let row = rows.get_mut(&format!("row {}", field["row"])).unwrap();
+        row[field["name"].as_str().unwrap()] = field["value"].clone();
+    }
+    for mut row in taken(&mut rows, "row ") {
+        row.as_object_mut().unwrap().remove("id");
+        rows.insert(format!("row {}", row["name"].as_str().unwrap()), row);
+    }
+    for (prefix, link) in [("hash cl:call:", "id"), ("row call ", "call")] {
+        let by_sid = rows.keys().filter(|name| name.starts_with(&format!("{prefix}CA")));
+        for name in by_sid.cloned().collect::<Vec<_>>() {
+            let Some(Value::String(call_id)) = rows[&name].get(link).cloned() else { continue };
+            let by_id = format!("{prefix}{call_id}");
+            let sid = rows.get(&by_id).and_then(|row| row["sid"].as_str());
+            let row = rows[&name].as_object().unwrap().clone();
+            if sid.is_some_and(|sid| !name.ends_with(sid)) {
+                rows[&name].as_object_mut().unwrap().remove(link);
+                continue;
+            }
+            let is_moved =
+                |field: &str| field.contains('#') && !["v#claim", "v#twiml"].contains(&field);
+            let (moved, mut left): (Map<_, _>, Map<_, _>) =
+                row.into_iter().partition(|(field, _)| is_moved(field));
+            left.retain(|field, _| !["created_at", "expires_at"].contains(&field.as_str()));
+            rows[&name] = Value::Object(left);
+            let whole = rows[&by_id].as_object_mut().unwrap();
+            whole.remove("linked");
+            for (field, value) in moved {
+                whole.entry(field).or_insert(value);
+            }
+            if let Some(Value::Object(listed)) = rows.get_mut("zset cl:calls") {
+                listed.remove(name.trim_start_matches("hash "));
+            }
+        }
+    }
+    Value::Object(rows)
+}
+
 async fn redis(connection: &mut resp::Connection, words: &[&str]) -> Reply {
     let command = words.iter().map(|word| word.as_bytes().to_vec()).collect();
     let reply = connection.ask(&[command]).await.unwrap().remove(0);
