@@ -243,15 +243,18 @@ impl<'a> Note<'a> {
         call_sid: &CallSid,
         intent: Option<&Intent>,
     ) -> Result<Observed> {
-        let by_sid = link(self.table, call_id, call_sid, intent, self.now).await?;
+        let found = link(self.table, call_id, call_sid, intent, self.now).await?;
         // What was recorded under the SID alone came first.
-        let body = by_sid.get(&self.key).unwrap_or(&self.body);
-        let put = linking(self.table, call_id, call_sid, &by_sid, self.now).await?;
-        let Written { is_done, before, .. } = self.put(put.once(&self.key, body)).await?;
+        let body = found.get(&self.key).unwrap_or(&self.body);
+        let put = linking(self.table, call_id, call_sid, &found, self.now).await?;
+        // Beside it, because on Redis the version before goes on writing to the row of the SID.
+        let put = put.once(&self.key, body).beside(by_sid(call_sid));
+        let Written { is_done, before, beside } = self.put(put).await?;
         if !is_done {
             // One dial makes one call: a second SID under our id is another call.
             return self.alone(call_sid).await;
         }
+        let by_sid = beside.unwrap_or(found);
         let rows = Rows { by_id: Some(&before), by_sid: Some(&by_sid), variables: None };
         Ok(self.observed(Some(call_id), Some(call_sid), rows))
     }
