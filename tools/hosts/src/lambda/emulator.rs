@@ -4,7 +4,7 @@
 use std::env;
 use std::io::{self, Write as _};
 use std::net::{SocketAddr, TcpStream};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Mutex;
 
@@ -18,11 +18,23 @@ use super::Lambda;
 
 const INVOKE: &str = "POST /2015-03-31/functions/function/invocations";
 
+/// How often one event is sent. Every other time it was the emulator that failed, not the function: it
+/// starts a function before it listens for one (502), or breaks the connection off.
+const TRIES: u32 = 3;
+
 /// One function: the emulator dies of two invocations at once, as no instance of Lambda ever gets.
 #[derive(Debug)]
 pub struct Emulator {
+    emulator: PathBuf,
+    function: PathBuf,
+    settings: Vec<(&'static str, String)>,
+    log: PathBuf,
+    running: Mutex<Running>,
+}
+
+#[derive(Debug)]
+struct Running {
     address: SocketAddr,
-    one_at_a_time: Mutex<()>,
     _process: Process,
 }
 
@@ -30,6 +42,48 @@ impl Emulator {
     /// Starts this emulator for this function.
     #[must_use]
     pub fn with(
+        emulator: &Path,
+        function: &Path,
+        settings: &[(&'static str, String)],
+        log: &Path,
+    ) -> Self {
+        let running = Running::start(emulator, function, settings, log);
+        Self {
+            emulator: emulator.to_owned(),
+            function: function.to_owned(),
+            settings: settings.to_vec(),
+            log: log.to_owned(),
+            running: Mutex::new(running),
+        }
+    }
+
+    /// What the function answers to an event, as its front end would get it.
+    pub fn answer(&self, event: &Value) -> Result<Value, String> {
+        let mut running = self.running.lock().unwrap();
+        let body = event.to_string();
+        let mut tries = 1;
+        let answer = loop {
+            let answer = http::ask(running.address, INVOKE, &[("host", "x")], body.as_bytes());
+            match answer {
+                Ok(answer) if answer.status() != 502 || tries == TRIES => break answer,
+                Err(error) if tries == TRIES => return Err(error.to_string()),
+                Ok(_) => {}
+                Err(_) => {
+                    *running =
+                        Running::start(&self.emulator, &self.function, &self.settings, &self.log);
+                }
+            }
+            tries += 1;
+        };
+        let text = String::from_utf8_lossy(&answer.body).into_owned();
+        // Its status is 200 even for a panic and a timeout: the body tells.
+        let told: Value = serde_json::from_str(&text).map_err(|_| text.clone())?;
+        if told.get("statusCode").is_some() { Ok(told) } else { Err(text) }
+    }
+}
+
+impl Running {
+    fn start(
         emulator: &Path,
         function: &Path,
         settings: &[(&'static str, String)],
@@ -54,26 +108,7 @@ impl Emulator {
             assert!(process.ended().is_none(), "the emulator has ended: {}", process.said());
             TcpStream::connect(address).is_ok()
         });
-        Self { address, one_at_a_time: Mutex::new(()), _process: process }
-    }
-
-    /// What the function answers to an event, as its front end would get it.
-    pub fn answer(&self, event: &Value) -> Result<Value, String> {
-        let _turn = self.one_at_a_time.lock().unwrap();
-        let body = event.to_string();
-        let ask = || {
-            let answer = http::ask(self.address, INVOKE, &[("host", "x")], body.as_bytes());
-            answer.map_err(|error| error.to_string())
-        };
-        let mut answer = ask()?;
-        if answer.status() == 502 {
-            // It may start a function before it listens for one: the function ends without an event.
-            answer = ask()?;
-        }
-        let text = String::from_utf8_lossy(&answer.body).into_owned();
-        // Its status is 200 even for a panic and a timeout: the body tells.
-        let told: Value = serde_json::from_str(&text).map_err(|_| text.clone())?;
-        if told.get("statusCode").is_some() { Ok(told) } else { Err(text) }
+        Self { address, _process: process }
     }
 }
 
