@@ -15,7 +15,7 @@ pub const DIAL_BUDGET: Duration = Duration::from_secs(15);
 /// How far a call has come.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Progress {
-    /// Only callbacks that do not tell.
+    /// No observation says how far the call has come.
     Unnamed,
     /// The intent is written; Twilio has not answered.
     Intended(Timestamp),
@@ -67,7 +67,7 @@ pub struct Call {
     pub recordings_listed: bool,
     /// The SIP response that ended it.
     pub sip_response_code: Option<u16>,
-    /// When its end was last to be seen though none was told: the agent's stream closed, or the
+    /// The latest sign of an end that no status has reported: the agent's stream closed, or the
     /// person heard an apology and a hang-up.
     pub closing_at: Option<Timestamp>,
     /// What the agent was told.
@@ -224,8 +224,8 @@ fn parties_of(fact: &Fact) -> Option<&Parties> {
     }
 }
 
-/// The asynchronous result is the better one; a synchronous one comes with other facts. Of several of
-/// a kind the latest counts.
+/// An asynchronous result counts before a synchronous one, which is part of another fact. Of
+/// several results of one kind the latest counts.
 fn answered_by(set: &[&Observation]) -> Option<AnsweredBy> {
     let latest = |of: fn(&Fact) -> Option<&AnsweredBy>| {
         let found = set.iter().filter_map(|seen| Some((seen.at, of(&seen.fact)?)));
@@ -262,7 +262,7 @@ fn recordings(set: &[&Observation]) -> Vec<RecordingState> {
     furthest.into_values().cloned().collect()
 }
 
-/// A stream that has started anew since then is none that closed.
+/// A stream that closed does not count if a stream started after it.
 fn closing_at(set: &[&Observation]) -> Option<Timestamp> {
     let latest =
         |of: fn(&Fact) -> bool| set.iter().filter(|seen| of(&seen.fact)).map(|seen| seen.at).max();

@@ -3,7 +3,7 @@
 //! A caller shows the token, or is anonymous. Of an anonymous caller only an `Origin` or a
 //! `Sec-Fetch-Site` is known, which no page of another site can forge: that stops other sites, not a
 //! person with `curl`. So the settings decide whether anonymous callers are let in, and only to what
-//! needs no token: to dial, and to read or end a call whose name they know.
+//! needs no token: to dial, and to read a call whose name they know.
 
 use std::net::IpAddr;
 use std::time::Duration;
@@ -20,7 +20,7 @@ use super::refusal::{Reason, Refusal};
 use super::{App, ClientAddress};
 
 /// An anonymous client's requests in one [`SPAN`]: reads of random ids, replays of a key and refused
-/// dials all cost the store's owner. A page that follows a call asks three times a second.
+/// dials all cost the store's owner. A page that follows a call asks two or three times a second.
 const MOST: u32 = 600;
 const SPAN: Duration = Duration::from_secs(60);
 

@@ -155,8 +155,9 @@ async fn free_places(app: &App, call_id: &CallId, may_be_anonymous: bool) {
     }
 }
 
-/// The `callId` belongs to another call than the `CallSid`, which has a record of its own. The other
-/// call's timeline gets a line. Not worth a repetition if that fails.
+/// The `callId` of a callback belongs to another call than its `CallSid`. Adds a line to the
+/// timeline of the call with that `callId`. If this fails, Twilio is not asked to repeat the
+/// callback.
 async fn note_child_leg(app: &App, call_id: &CallId, call_sid: &CallSid, seen: &Observation) {
     let delivery = app.nonce();
     let (call, seen) = (CallRef::Ours(call_id.clone()), child_leg(call_sid, seen));

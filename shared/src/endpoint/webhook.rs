@@ -23,7 +23,8 @@ pub(super) struct Webhook {
     pub(super) call_id: Option<CallId>,
 }
 
-/// Accepts a webhook or refuses it. Nothing else has happened before, and nothing does if it fails.
+/// Accepts a webhook or refuses it. This is the first step of a webhook, and the last if it is
+/// refused.
 pub(super) fn verified<E: Endpoint>(
     settings: &Settings,
     request: &Request<Bytes>,

@@ -161,7 +161,7 @@ pub async fn guarded<E: Endpoint>(
     finished(&app, &asked, answered.unwrap_or_else(|_| endpoint.last_word(&app)))
 }
 
-/// What every answer has, whichever endpoint gave it. One to `HEAD` is that to `GET` without its body.
+/// Adds what every answer has. An answer to `HEAD` is the answer to `GET` without its body.
 fn finished(app: &App, asked: &Method, mut response: Response<Bytes>) -> Response<Bytes> {
     let headers = response.headers_mut();
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));

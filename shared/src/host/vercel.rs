@@ -33,8 +33,8 @@ pub(super) async fn run<E: Endpoint>(
         let client = is_vercels.then(|| client::real_ip(request.headers())).flatten();
         async move {
             let (sender, answered) = oneshot::channel();
-            // At SIGTERM the crate drops its connections, and finishes what was registered so: a dial,
-            // between Twilio's answer and our record of it.
+            // At SIGTERM the crate drops its connections, but waits for the work registered here. A
+            // dial must not stop between Twilio's answer and our record of it.
             state.wait_until(async move {
                 let answer = body::answer(endpoint, app, client, request).await;
                 // Fails where the caller has hung up.

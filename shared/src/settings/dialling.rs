@@ -19,7 +19,7 @@ pub struct Access {
     pub allowed_origins: Vec<Origin>,
     /// `TRANSCRIPTS_FOR_PAGES`: a caller that may dial may read a transcript, without the token.
     pub transcripts_for_pages: bool,
-    /// `ALLOW_ANONYMOUS_DIALLING`: pages of our origins may dial, end and follow calls without the
+    /// `ALLOW_ANONYMOUS_DIALLING`: pages of our origins may dial and follow calls without the
     /// token.
     pub allow_anonymous: bool,
     /// What such callers may use.

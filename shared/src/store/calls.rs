@@ -12,15 +12,17 @@
 //!
 //! # The link
 //!
-//! The `CallSid`'s row has `call` before the `callId`'s row has `linked`, and `linked` says that both are
-//! done: a mark never says that a link is still to be made, because its writer may die. Setting `call`
-//! shows, in the row as it was before, all that was recorded under the SID alone, and from then on such a
-//! record is turned away to the other row; so what was found there moves over exactly once, and of all
-//! deliveries exactly one sees the call end. A link counts unless the other row names another SID.
+//! The `CallSid`'s row gets `call` before the `callId`'s row gets `linked`, so `linked` says that
+//! both are written. No mark says that a link is still to be made, because the request that makes
+//! it may die. The reply of the write that sets `call` has the row as it was before, with all
+//! observations under the SID alone. After that write such an observation is refused there and goes
+//! to the other row. So the observations move exactly once, and exactly one delivery sees the call
+//! end. A link counts unless the other row names another SID.
 //!
-//! A callback costs one write: it passes only where the names are linked. Where they are not, because
-//! make-call's note of Twilio's answer is late or lost, the callback links them first and writes last. So an
-//! observation that was acknowledged is found by either name, whichever request died before.
+//! A callback costs one write, which is refused unless the names are linked. They are not linked if
+//! make-call's note of Twilio's answer is late or lost. The callback then links them first and
+//! writes its observation last. So an acknowledged observation is found by either name, even if an
+//! earlier request died.
 //!
 //! # Repetitions
 //!

@@ -122,7 +122,8 @@ fn row_of(key: &str) -> RowKey {
     RowKey::Key(key.to_owned())
 }
 
-/// What we wrote ourselves can be read; if not, the row blocks its key.
+/// Reads the row of a key. If it is malformed, each request with this key fails and nothing is
+/// dialled.
 fn decode(key: &str, row: &Row) -> Result<KeyRow, StoreError> {
     let known = |field| row.get(field).unwrap_or_default();
     let call_id = CallId::parse(known(CALL_ID)).ok();

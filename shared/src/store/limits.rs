@@ -28,8 +28,8 @@ pub enum Admission {
     },
 }
 
-/// A rolling window: never more than `limit` in *any* `length`, not so many a clock hour, and no two
-/// within `spacing`.
+/// A rolling window: at most `limit` entries in *any* span of `length`, and no two within
+/// `spacing`. No count starts anew with the clock hour.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Window {
     /// How many fit: 1 to 1000.
@@ -56,7 +56,7 @@ pub struct Lease {
     pub set: Set,
     /// Who holds the place: the same owner again takes no second.
     pub owner: String,
-    /// How many places there are: 1 to 1000.
+    /// How many places there are: up to 1000 in a window, up to 5000 for the calls at once.
     pub limit: u32,
     /// When the lease ends. It is free from then on, also where its owner never gave it back.
     pub until: Timestamp,
@@ -74,8 +74,8 @@ impl Lease {
         if self.spacing.is_zero() { now } else { taken.plus(self.spacing) }
     }
 
-    /// What a request is told that gets no place: there are `taken` of them, the first ends at `first`,
-    /// and another may follow at `after`.
+    /// Why a request gets no place: `taken` places are taken, the first of these leases ends at
+    /// `first`, and the spacing is over at `after`. `None`: there is a place for it.
     #[must_use]
     pub fn refusal(
         &self,

@@ -4,8 +4,8 @@
 //! operations is made of writes to single rows (`calls.rs`, `keys.rs`, `limits.rs`), and a [`Table`] is what a
 //! database must be able to do for it. DynamoDB, Redis and SQLite are tables, and know of none of the above.
 //!
-//! What an endpoint decides, it decides from the reply of a write, never from a read after it. Every clock
-//! is the caller's: `now` is passed in, and each read compares the expiry itself.
+//! An endpoint decides from the reply of a write, never from a read after it. A store reads no
+//! clock: `now` is passed in, and each read compares it with the expiry of the row.
 
 mod calls;
 #[cfg(feature = "dynamodb")]

@@ -116,7 +116,7 @@ pub struct Put {
     pub listing: Listing,
     /// When the row expires, unless it says so already.
     pub expires_at: Option<Timestamp>,
-    /// Another row, to be read in the same breath where that costs no request.
+    /// Another row, which the same operation reads where that costs no further request.
     pub beside: Option<RowKey>,
 }
 

@@ -43,7 +43,7 @@ fn say(label: &str, number: usize) {
 async fn a_child_process_writes_when_a_test_starts_it() {
     let (Ok(file), Ok(role)) = (std::env::var(FILE), std::env::var(ROLE)) else { return };
     say("ready", 0);
-    // Whoever started us closes our input when everybody is ready.
+    // The parent process closes our input when all processes are ready.
     std::io::stdin().read_to_end(&mut Vec::new()).unwrap();
     let store = open(Path::new(&file));
     if let Some(seed) = role.strip_prefix("deliver ") {

@@ -210,7 +210,7 @@ impl Place {
         }
     }
 
-    /// The same place, reached through somebody in between.
+    /// The same place, reached through a proxy.
     #[must_use]
     pub fn through(&self, proxy: u16) -> Self {
         let mut place = self.clone();

@@ -72,7 +72,7 @@ impl Drop for Server {
     }
 }
 
-/// A connection that gives up soon, for asking whether somebody is ready.
+/// A connection that gives up soon, for asking whether a server is ready.
 pub(crate) fn connect(port: u16) -> Option<TcpStream> {
     let stream = TcpStream::connect((Ipv4Addr::LOCALHOST, port)).ok()?;
     stream.set_read_timeout(Some(Duration::from_secs(2))).ok()?;

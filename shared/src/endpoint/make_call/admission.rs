@@ -1,5 +1,5 @@
-//! What stands between a request that is in order and the phone: each limit one atomic operation in the
-//! store, and everything that a dial took given back if it comes to nothing.
+//! The limits on a dial. Each limit is one atomic operation of the store. A dial that places no
+//! call gives back every place that it took.
 
 use std::time::Duration;
 
@@ -18,7 +18,7 @@ use super::idempotency::digest_of;
 const HOUR: Duration = Duration::from_secs(60 * 60);
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// How long after the last moment it can last a call still holds its slot, should no callback free it.
+/// If no callback frees a call's slot, the slot is free this long after the call must have ended.
 const LEASE_MARGIN: Duration = Duration::from_secs(60);
 
 /// How long giving all places back may take, where the store hangs.
@@ -180,8 +180,8 @@ impl<'a> Admission<'a> {
         .await
     }
 
-    /// Nothing was dialled and nothing will be: every place goes back. What cannot be given back ends
-    /// by itself, but the key, which then stays unknown: no second dial.
+    /// Gives back every place, because this request places no call. A place that cannot be given
+    /// back expires. A key that cannot be released reads as unknown and is not dialled again.
     pub(super) async fn give_back(&mut self) {
         let call_id = self.intent.call_id.clone();
         if timeout(GIVING_BACK, self.give_all_back()).await.is_err() {
@@ -189,7 +189,7 @@ impl<'a> Admission<'a> {
         }
     }
 
-    /// One after the other, and each forgotten when it is done: this may be cut off.
+    /// Gives the places back one by one and forgets each when that is done: a time-out may stop it.
     async fn give_all_back(&mut self) {
         let mut failed = Vec::new();
         while let Some(place) = self.taken.last().copied() {

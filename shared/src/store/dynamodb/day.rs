@@ -1,12 +1,13 @@
 //! A rolling day: one item with a count for each hour, their sum, and the latest entries.
 //!
-//! To take a place is one conditional write: the sum is below the limit, no hour in the item is over,
-//! and the entry is not there yet. A refused write shows the item: our own entry, or that the day is
-//! full, or that it must be swept, which the next write does while it takes the place. So 1 request
-//! takes a place or is refused it, but for the first of an hour and one of [`USUAL`].
+//! To take a place is one conditional write: the sum is below the limit, no hour in the item is
+//! over, and the entry is not there yet. The reply to a refused write has the item. It shows that
+//! the entry is there already, or that the day is full, or that the item must be swept. In the last
+//! case the next write sweeps the item and takes the place. So a place costs 1 request, and 2 for
+//! the first dial of an hour and for one dial in [`USUAL`].
 //!
-//! What is swept are hours that are over and entries that need not be remembered any more, so that
-//! the item stays below a kilobyte, which is what a write is billed by.
+//! A sweep removes the hours that are over and the entries that need not be remembered any more.
+//! The item then stays below a kilobyte, and DynamoDB bills a write by each kilobyte of the item.
 
 use std::time::Duration;
 

@@ -30,8 +30,8 @@ pub(super) const RECENT: &str = "recent";
 pub(super) const GPK: &str = "gpk";
 pub(super) const GSK: &str = "gsk";
 /// The one partition of the index, so that one request reads the newest calls however old they are.
-/// At any moment a partition for each day would be written to by all just the same. Earlier versions
-/// had those, `D#<day>`, and IAM policies name the prefix.
+/// A partition for each day would not spread the load: at any moment all writes go to one day.
+/// Earlier versions had those, `D#<day>`, and IAM policies name the prefix.
 pub(super) const LISTED: &str = "D#all";
 /// When DynamoDB may delete the item, epoch seconds. It takes days over it.
 pub(super) const TTL: &str = "ttl";

@@ -1,10 +1,11 @@
 //! Leases: one item for each set, with an attribute for each lease and their number.
 //!
-//! `n` is the number of leases in the item, `c#<owner>` the end of each. A lease is taken or given back
-//! together with its count in one conditional write, so `n` is exact, and 1 request is enough for either: the
-//! owner's own name is the place. A lease that has ended still counts until its place is wanted; a request
-//! that is refused sees all ends, and drops the ended ones with its second try. A set with a spacing also
-//! notes its newest lease, and the same write demands that it is old enough.
+//! `n` is the number of leases in the item, `c#<owner>` the end of each. A lease is taken or given
+//! back together with its count in one conditional write, so `n` is exact, and 1 request is enough
+//! for either: the name of the owner is the name of the place. A lease that has ended stays in the
+//! item until a request needs its place. The first write of that request is refused, and the reply
+//! has the end of each lease. The second write drops the leases that have ended. A set with a
+//! spacing also has its newest lease, and a write is refused unless that lease is old enough.
 
 use std::time::Duration;
 

@@ -25,8 +25,8 @@ pub(super) const BATCH: usize = 100;
 const READS: u32 = 5;
 const PAUSE: Duration = Duration::from_millis(20);
 
-/// What became of a conditional write. Both carry the item as it was before; of one that was not
-/// there nothing, or its key alone.
+/// The outcome of a conditional write. Both variants hold the item as it was before the write. If
+/// there was no item, they hold nothing or the key alone.
 #[derive(Clone, Debug)]
 pub(super) enum Written {
     Done(Item),
@@ -46,7 +46,7 @@ impl DynamoDb {
             return Ok(written);
         }
         let expired = Update::of(&update.key).when("@ <= ?", UNTIL, millis(now));
-        // Whichever request deletes it first, what is there then is new.
+        // Another request may delete it first. An item that is there afterwards is a new one.
         self.delete_item(&expired).await?;
         match self.update_once(update).await? {
             Written::Refused(item) if is_expired(&item, now) => Err(StoreError::new(

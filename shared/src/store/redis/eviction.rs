@@ -1,8 +1,8 @@
 //! Whether the server may throw keys away.
 //!
-//! A Redis whose memory is full drops keys, unless its policy is `noeviction`: then an idempotency key
-//! is gone and its call is dialled again. So the first dial of a process looks, and where keys may be
-//! evicted nothing is dialled. Callbacks, voice and reads go on without a look.
+//! A Redis whose memory is full drops keys, unless its policy is `noeviction`: then an idempotency
+//! key is gone and its call is dialled again. So the first dial of a process reads the policy. If
+//! keys may be evicted, nothing is dialled. Callbacks, voice and reads do not ask for the policy.
 
 use std::sync::atomic::Ordering;
 

@@ -1,8 +1,9 @@
 //! Redis, over its own protocol or over Upstash's REST interface.
 //!
-//! One adapter over a narrow [`Transport`]: both roads may lead to one database, so the key names and bodies do
-//! not depend on the road. A write is one script and its own reply decides, because Upstash is eventually
-//! consistent. Rows are hashes, leases members of sorted sets, days hashes of their own.
+//! One adapter over a narrow [`Transport`]. Both transports may lead to one database, so names and
+//! values are the same over both. A write is one script, and the caller decides from its reply,
+//! because a later read at Upstash may not show the write. Rows are hashes, leases members of
+//! sorted sets, days hashes of their own.
 
 mod eviction;
 mod reply;

@@ -1,4 +1,4 @@
-//! Replies, in the form that both roads have in common, and what a refusal may say.
+//! Replies in one form for both transports, and what the error of a refused command may say.
 
 use ::redis::Value;
 use serde_json::Value as Json;

@@ -37,7 +37,7 @@ struct Live {
 
 impl Resp {
     pub(super) fn new(url: &Secret, ca_pem: Option<&[u8]>) -> Result<Self, StoreError> {
-        // The crate takes the process' provider. Someone was first: just as well, it is the same.
+        // The crate uses the provider of the process. If one is installed already, it is this one.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let client = match ca_pem {
             None => Client::open(url.reveal()),
@@ -61,8 +61,8 @@ impl Resp {
         let (live, is_fresh) = self.live_soon(0).await?;
         let number = live.number;
         let result = match send(live, commands).await {
-            // A server drops who is silent, and a frozen function is: every operation may be sent
-            // twice, so one that met a dead connection is.
+            // A server closes a silent connection, and a frozen function is silent. Every operation
+            // may be sent twice, so an operation that met a closed connection is sent again.
             Err(error) if !is_fresh && error.is_connection_dropped() => {
                 let (live, _) = self.live_soon(number + 1).await?;
                 let number = live.number;
@@ -81,8 +81,8 @@ impl Resp {
         }
     }
 
-    /// Waiting for another request's attempt counts: behind a server that does not answer, a queue of
-    /// requests must not wait for one another.
+    /// The time-out includes the wait for another request's attempt. If the server does not answer,
+    /// requests in a queue must not wait for each other in turn.
     async fn live_soon(&self, least: u64) -> Result<(Live, bool), StoreError> {
         match timeout(CONNECT_TIMEOUT, self.live(least)).await {
             Ok(result) => result,

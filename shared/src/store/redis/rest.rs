@@ -53,8 +53,8 @@ impl Rest {
         // The time-out begins with the turn.
         let _turn = self.turns.acquire().await.ok();
         let response = match self.post(url, body.clone()).await {
-            // A server closes what is idle, and a frozen function is: every operation may be sent
-            // twice, so one that met a dead connection is.
+            // A server closes an idle connection, and a frozen function is idle. Every operation
+            // may be sent twice, so an operation that met a closed connection is sent again.
             Err(error) if !error.is_timeout() && !error.is_connect() => self.post(url, body).await,
             result => result,
         };

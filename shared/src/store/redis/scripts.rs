@@ -5,10 +5,10 @@
 
 /// One write to one row, on conditions. Returns whether they held, the row as it was before, and the row
 /// beside it. A row that has expired is deleted first.
-/// KEYS: the list of calls, the row, perhaps the row beside it. ARGV: now, whether the row must be new, its
-/// age and expiry if it has none, seconds until garbage, what becomes of its place in the list, at which time,
-/// until when; then each with its number before it: conditions (field, kind, value), fields to set once, fields
-/// to set, fields to remove.
+/// KEYS: the list of calls, the row, perhaps the row beside it. ARGV: now, whether the row must be
+/// new, its age and expiry if it has none, seconds until garbage, what becomes of its place in the
+/// list, at which time, until when. Then come four lists, each after its length: conditions (field,
+/// kind, value), fields to set once, fields to set, fields to remove.
 pub(super) const PUT: &str = "\
 local list, row, now, at = KEYS[1], KEYS[2], tonumber(ARGV[1]), 7
 local function next()

@@ -5,7 +5,7 @@ use std::pin::Pin;
 use super::reply::Reply;
 use crate::store::StoreError;
 
-/// A command and its arguments; numbers are text on either road.
+/// A command and its arguments. Numbers are text in both transports.
 pub(super) struct Command(pub(super) Vec<String>);
 
 impl Command {
@@ -23,7 +23,7 @@ impl Command {
 pub(super) type Replies<'a> =
     Pin<Box<dyn Future<Output = Result<Vec<Reply>, StoreError>> + Send + 'a>>;
 
-/// A road to the database.
+/// A way to send commands to the database: Redis' own protocol, or REST.
 pub(super) trait Transport: Send + Sync {
     /// Runs these commands in one round trip, several of them as one transaction. An error of any
     /// is an error of all.

@@ -37,7 +37,7 @@ fn stream(name: &str, parameters: &[(&str, &str)]) -> ConnectStream {
     }
 }
 
-/// Each with what npm twilio 6.2.0 and PyPI twilio 9.13.0 write (`twiml_golden.json`).
+/// Each document, with what npm twilio 6.2.0 and PyPI twilio 9.13.0 write for it.
 #[rustfmt::skip]
 fn golden() -> [(&'static str, String, [&'static str; 2]); 5] {
     let plain = |url| ConnectStream::default().write(url, Callbacks::default());

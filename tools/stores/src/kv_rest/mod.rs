@@ -25,12 +25,12 @@ struct Database {
     redis_port: u16,
     number: u32,
     bearer: String,
-    /// Connections that nobody uses: one request has one for itself, as a transaction must.
+    /// Connections that no request uses: a transaction needs a connection of its own.
     idle: Mutex<Vec<Connection>>,
 }
 
 impl KvRest {
-    /// Serves database `number` of the Redis at `redis_port` to whoever shows `token`.
+    /// Serves database `number` of the Redis at `redis_port` to clients that show `token`.
     #[must_use]
     pub fn start(port: u16, redis_port: u16, number: u32, token: &str) -> Self {
         let database = Arc::new(Database {

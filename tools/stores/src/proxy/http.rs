@@ -137,7 +137,7 @@ impl Way {
         headers: &HeaderMap,
         body: &[u8],
     ) -> Result<(StatusCode, Bytes), Box<dyn std::error::Error>> {
-        // Weighed by the server itself, which nobody here signed for: it checks no signature.
+        // The server itself counts the units. The changed body needs no signature: it checks none.
         let mut body: Value = serde_json::from_slice(body)?;
         body["ReturnConsumedCapacity"] = json!("INDEXES");
         let mut request = self.client.post(format!("http://127.0.0.1:{}/", self.server));

@@ -1,4 +1,4 @@
-//! Voice: who may answer, and what everybody else is told.
+//! Voice: which request may answer, and what every other request is told.
 
 use shared::call::Scalar;
 use shared::store::{Claim, Nonce};
@@ -17,7 +17,7 @@ pub async fn the_first_claim_brings_the_intent_with_its_variables(store: &Opened
     assert!(variables.contains(&(&"name".to_owned(), &Scalar::Text("Jane".to_owned()))));
 }
 
-/// The usual order: make-call has noted Twilio's answer long before somebody picks up.
+/// The usual order: make-call has noted Twilio's answer long before the person picks up.
 pub async fn a_claim_after_twilios_answer_brings_the_intent_too(store: &Opened) {
     store.begin(&intent(1), at(0)).await.unwrap();
     let placed = store.placed(&intent(1), &sid(1), &accepted(), &delivery(), at(0)).await;
@@ -39,7 +39,7 @@ pub async fn a_claim_after_callbacks_brings_the_intent_too(store: &Opened) {
     assert_eq!(record.call_id, Some(our_id(1)));
 }
 
-/// The store was down when the call was dialled, or somebody rang us.
+/// The store was down when the call was dialled, or a person rang our number.
 pub async fn a_call_nobody_heard_of_can_be_claimed(store: &Opened) {
     let claim = store.claim(&unlinked(1), &Nonce::new([1; 16]), at(0)).await.unwrap();
     let Claim::First(record) = claim else { panic!("{claim:?}") };
@@ -78,7 +78,7 @@ pub async fn an_answer_without_a_claim_is_kept_too(store: &Opened) {
     assert_eq!(claim, Claim::Answered("<Response/>".to_owned()));
 }
 
-/// A claim is no fact: nobody who reads the call sees it.
+/// A claim is no fact: no reader of the call sees it.
 pub async fn a_claim_alone_is_no_observation(store: &Opened) {
     store.begin(&intent(1), at(0)).await.unwrap();
     store.claim(&linked(1), &Nonce::new([1; 16]), at(0)).await.unwrap();

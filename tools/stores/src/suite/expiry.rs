@@ -33,7 +33,7 @@ pub async fn a_call_heard_of_after_its_expiry_begins_anew(store: &Opened) {
     }
 }
 
-/// Whoever clears an expired call away takes nothing with it that was written since.
+/// A request that deletes an expired call deletes nothing that was written since.
 pub async fn of_many_that_write_to_an_expired_call_none_is_lost(store: &Opened) {
     store.observe(&unlinked(1), &status("ringing", 1), &delivery(), at(0)).await.unwrap();
     let mut tasks = JoinSet::new();

@@ -1,4 +1,4 @@
-//! Whatever the order, whatever is doubled and whoever writes: one record, one transition.
+//! In any order, with any doubles and from any instance: one record, one transition.
 
 use crate::Opened;
 use crate::workload::{Report, Workload};

@@ -51,7 +51,7 @@ fn in_flight(number: u32) -> KeyState {
     KeyState::InFlight { call_id: our_id(number) }
 }
 
-/// The dial was made: the same answer again, whoever told us of it.
+/// The dial was made: the same answer again, by whichever way we heard of it.
 pub async fn a_key_whose_call_has_a_name_gives_the_same_answer_again(store: &Opened) {
     assert_eq!(state(store, &request("key", 1), 0).await, KeyState::Claimed);
     store.begin(&intent(1), at(0)).await.unwrap();
@@ -129,7 +129,7 @@ pub async fn a_crash_before_the_intent_never_dials_either(store: &Opened) {
     assert_eq!(state(store, &request("key", 2), later).await, unknown);
 }
 
-/// A definite refusal frees the key; nobody else can.
+/// A definite refusal frees the key; no other request can.
 pub async fn a_released_key_is_free_and_only_its_owner_can_release_it(store: &Opened) {
     let (mine, stranger) = (request("key", 1), request("key", 2));
     assert_eq!(state(store, &mine, 0).await, KeyState::Claimed);

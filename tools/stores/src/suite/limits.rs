@@ -50,7 +50,7 @@ pub async fn a_slot_never_freed_is_free_when_its_lease_ends(store: &Opened) {
     assert_eq!(slot(store, 7, 3, 1900, 900).await, no(1900));
 }
 
-/// A callback that comes after its lease has ended frees nobody else's slot.
+/// A callback that comes after its lease has ended frees no other call's slot.
 pub async fn a_slot_freed_after_its_lease_frees_no_other(store: &Opened) {
     assert_eq!(slot(store, 1, 1, 900, 0).await, Admission::Granted);
     assert_eq!(slot(store, 2, 1, 1900, 900).await, Admission::Granted);
@@ -60,7 +60,7 @@ pub async fn a_slot_freed_after_its_lease_frees_no_other(store: &Opened) {
     assert_eq!(slot(store, 3, 1, 1900, 902).await, Admission::Granted);
 }
 
-/// Its own old lease is in nobody's way, its own least of all.
+/// A call's old lease is in no request's way, least of all its own.
 pub async fn a_call_whose_lease_has_ended_may_ask_again(store: &Opened) {
     assert_eq!(slot(store, 1, 3, 900, 0).await, Admission::Granted);
     assert_eq!(slot(store, 1, 3, 1900, 900).await, Admission::Granted);

@@ -55,7 +55,7 @@ pub async fn a_call_that_was_two_rows_becomes_one_when_a_callback_links_them(sto
     assert_eq!(claim, Claim::Answered("<Response/>".to_owned()));
 }
 
-/// One dial makes one call, so whoever else shows our id is somebody else's call.
+/// One dial makes one call, so a second SID under our id is another call.
 pub async fn a_second_call_under_one_of_our_ids_is_a_call_of_its_own(store: &Opened) {
     let other = CallRef::Named { call_sid: sid(2), call_id: Some(our_id(1)) };
     store.begin(&intent(1), at(0)).await.unwrap();

@@ -52,7 +52,7 @@ pub async fn of_a_thousand_at_once_exactly_the_limit_passes_the_window(store: &O
     let window = Window { limit: 10, length, spacing };
     let moments = [(at(0), 10), (at(1800), 0), (just_before(3600), 0), (at(3600), 10)];
     for (number, (now, expected)) in moments.into_iter().enumerate() {
-        // The thousand twice; in between a hundred are enough to see that nobody passes.
+        // The thousand twice; in between a hundred are enough to see that none passes.
         let size = if expected == 0 { 100 } else { store.crowd() };
         let answers = rush_of(size, store, move |store, _| async move {
             store.acquire_window("client", window, &delivery(), now).await.unwrap()

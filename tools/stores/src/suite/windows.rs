@@ -82,7 +82,7 @@ pub async fn a_window_may_be_wide_and_may_shrink(store: &Opened) {
     assert_eq!(taken, Admission::Granted);
 }
 
-/// One dial to a destination at a time, and whoever asks again may.
+/// One dial to a destination at a time, and the same entry may ask again.
 pub async fn a_cooldown_is_its_entrys_until_its_very_end(store: &Opened) {
     let [mine, other] = [Nonce::new([1; 16]), Nonce::new([2; 16])];
     let take = async |entry, now| store.acquire_window("to", SPACED, entry, now).await.unwrap();
@@ -112,7 +112,7 @@ pub async fn a_full_window_is_full_also_while_it_cools_down(store: &Opened) {
     assert_eq!(take(3655).await, no(3710));
 }
 
-/// The dial came to nothing: it gives its place and its cool-down back, and nobody else's.
+/// The dial came to nothing: it gives its place and its cool-down back, and no other entry's.
 pub async fn only_its_own_place_is_given_back(store: &Opened) {
     let [mine, other, third] = [1, 2, 3].map(|byte| Nonce::new([byte; 16]));
     let take =
@@ -139,7 +139,7 @@ pub async fn only_its_own_place_is_given_back(store: &Opened) {
     assert_eq!(take(&third, 300).await, no(61 + HOUR));
 }
 
-/// Its place is where it was, and the one that became free meanwhile is somebody else's.
+/// Its place is where it was, and the one that became free meanwhile is another entry's.
 pub async fn an_entry_that_asks_again_later_takes_no_second_place(store: &Opened) {
     // Where a store has numbered places, the entries of some clients wait for the very one that
     // becomes free.
@@ -159,7 +159,7 @@ pub async fn an_entry_that_asks_again_later_takes_no_second_place(store: &Opened
     }
 }
 
-/// Its cool-down with it, and nobody else's place.
+/// Its cool-down with it, and no other entry's place.
 pub async fn a_place_is_given_back_wherever_it_is(store: &Opened) {
     // As above: some find the place taken that they would have had.
     for client in 1..=8 {

@@ -1,4 +1,5 @@
-//! What a refusal costs: requests to DynamoDB by reason. Whoever is refused must not run up a bill.
+//! What a refusal costs: requests to DynamoDB by reason. A caller that is refused must not run up a
+//! bill.
 
 use std::io::Write as _;
 use std::net::IpAddr;

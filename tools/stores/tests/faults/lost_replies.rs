@@ -1,4 +1,4 @@
-//! The server did its work, and nobody was told.
+//! The server did its work, and its reply was lost.
 
 use std::time::Duration;
 

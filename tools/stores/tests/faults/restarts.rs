@@ -74,7 +74,7 @@ async fn ends_each_call_once(backend: Backend) {
         for _ in 0..3 {
             progress.deliveries(200).await;
             running.kill();
-            // Down until somebody has noticed: more than the client's own retries hide.
+            // Down until a request has failed: longer than the client's own retries hide.
             progress.retries(1).await;
             running.restart().unwrap();
         }

@@ -22,7 +22,7 @@ async fn no_operation_waits_for_a_store_that_does_not_answer(backend: Backend) {
     let store = &behind.store;
     store.begin(&intent(1), at(0)).await.unwrap();
     behind.proxy.delay_replies(Duration::from_secs(3600));
-    // Our clock jumps from one timer to the next whenever nobody has anything to do, so each
+    // Our clock jumps from one timer to the next whenever no task has anything to do, so each
     // operation takes as long as it may wait and the test no time. The proxy has its own clock.
     tokio::time::pause();
     let window = Window { limit: 2, length: Duration::from_secs(3600), spacing: Duration::ZERO };

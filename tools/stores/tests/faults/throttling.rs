@@ -43,7 +43,7 @@ async fn a_reply_that_is_lost_is_asked_for_again() {
     assert_eq!((observed.ended_the_call(&end), proxy.lost()), (true, 2));
 }
 
-/// Else the repetition would take the call for linked, and nobody would find it by its SID.
+/// Else the repetition would take the call for linked, and no load would find it by its SID.
 #[tokio::test]
 async fn a_link_that_failed_is_made_good_by_the_repetition() {
     let Some(running) = Backend::DynamoDbDynoxide.start_or_skip() else { return };
