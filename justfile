@@ -28,7 +28,7 @@ hosts:
 deep:
     .ci/deep
 
-# The unit tests alone, without servers: `just unit signature`
+# The unit tests alone, without servers: `just unit fold`
 unit *filter:
     cargo test --package shared --features sqlite,dynamodb,redis --lib --locked -- {{filter}}
 

@@ -9,13 +9,14 @@ use crate::twilio::ConnectStream;
 
 pub(super) type Vars = BTreeMap<&'static str, String>;
 
-const SECRETS: [(&str, &str); 6] = [
+const SECRETS: [(&str, &str); 7] = [
     ("TWILIO_AUTH_TOKEN", "secret-auth-token"),
     ("TWILIO_AUTH_TOKEN_SECONDARY", "secret-second-token"),
     ("TWILIO_API_KEY_SID", "SK99999999999999999999999999999999"),
     ("TWILIO_API_KEY_SECRET", "secret-of-the-key"),
     ("ELEVENLABS_API_KEY", "secret-agent-key"),
     ("MAKE_CALL_TOKEN", "secret-make-call-token"),
+    ("MAKE_CALL_TOKEN_SECONDARY", "secret-second-make-call-token"),
 ];
 
 /// What the original guide asks for, and a store.

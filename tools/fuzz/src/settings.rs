@@ -27,10 +27,11 @@ pub(crate) fn settings(data: &[u8]) {
 /// Stands in the values of seeds.
 const MARK: &str = "s3cr3t";
 
-const SECRETS: [&str; 6] = [
+const SECRETS: [&str; 7] = [
     "ELEVENLABS_API_KEY",
     "KV_REST_API_TOKEN",
     "MAKE_CALL_TOKEN",
+    "MAKE_CALL_TOKEN_SECONDARY",
     "TWILIO_API_KEY_SECRET",
     "TWILIO_AUTH_TOKEN",
     "TWILIO_AUTH_TOKEN_SECONDARY",

@@ -141,8 +141,7 @@ pub async fn only_its_own_place_is_given_back(store: &Opened) {
 
 /// Its place is where it was, and the one that became free meanwhile is another entry's.
 pub async fn an_entry_that_asks_again_later_takes_no_second_place(store: &Opened) {
-    // Where a store has numbered places, the entries of some clients wait for the very one that
-    // becomes free.
+    // Several clients: a store may tell places apart by their entries' names.
     for client in 1..=8 {
         let name = format!("client {client}");
         let take = async |entry, second| {
