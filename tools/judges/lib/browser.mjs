@@ -42,6 +42,9 @@ export function judge(prepare) {
     await prepare(browser);
   });
   after(async () => {
+    // A page may still poll: the answer to a request that a test has changed comes to a closed page then.
+    const pages = browser?.contexts().flatMap((context) => context.pages()) ?? [];
+    await Promise.all(pages.map((page) => page.unrouteAll({ behavior: 'ignoreErrors' })));
     await browser?.close();
     await Promise.all(servers.map((server) => server.stop()));
   });
