@@ -246,11 +246,13 @@ impl<'a> Note<'a> {
         intent: Option<&Intent>,
     ) -> Result<Observed> {
         let found = link(self.table, call_id, call_sid, intent, self.now).await?;
-        // What was recorded under the SID alone came first.
-        let body = found.get(&self.key).unwrap_or(&self.body);
         let put = linking(self.table, call_id, call_sid, &found, self.now).await?;
+        // What was recorded under the SID alone came first, and stands in this write already: DynamoDB
+        // refuses one that names a field twice.
+        let is_moved = found.get(&self.key).is_some();
+        let put = if is_moved { put } else { put.once(&self.key, &*self.body) };
         // Beside it, because on Redis the version before goes on writing to the row of the SID.
-        let put = put.once(&self.key, body).beside(by_sid(call_sid));
+        let put = put.beside(by_sid(call_sid));
         let Written { is_done, before, beside } = self.put(put).await?;
         if !is_done {
             // One dial makes one call: a second SID under our id is another call.

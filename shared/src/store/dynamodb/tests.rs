@@ -188,6 +188,28 @@ async fn a_mark_of_an_earlier_version_that_only_promised_to_link_counts_for_noth
     assert!(mark.values().any(|name| name == "linked"), "{mark:?}");
 }
 
+/// DynamoDB refuses an expression that sets one attribute twice: "Two document paths overlap".
+#[tokio::test]
+async fn an_event_that_came_under_the_sid_alone_is_written_once_by_the_request_that_links() {
+    let wire = Wire::default();
+    let completed = seen(&json!({"e": {"s": "completed", "n": 3}}));
+    let key = completed.key();
+    let mut alone = json!({"pk": {"S": format!("CALL#{}", sid())}});
+    alone[&key] = json!({"S": format!(r#"0a0a0a0a|{NOW}|{{"e":{{"n":3,"s":[2]}}}}"#)});
+    wire.answer(400, refused(&json!({"pk": {"S": format!("CALL#{}", id())}})));
+    wire.answer(200, json!({"Attributes": alone}));
+    let delivery = Nonce::new([1; 16]);
+    let observed = wire.store().observe(&linked(), &completed, &delivery, now()).await.unwrap();
+    assert!(!observed.is_new);
+    let sent = wire.take();
+    let names = sent[2]["ExpressionAttributeNames"].as_object().unwrap();
+    let (name, _) = names.iter().find(|(_, name)| **name == key).unwrap();
+    let expression = sent[2]["UpdateExpression"].as_str().unwrap();
+    assert_eq!(expression.matches(&format!("{name} = ")).count(), 1, "{expression}");
+    let values = sent[2]["ExpressionAttributeValues"].as_object().unwrap();
+    assert!(values.values().any(|value| *value == alone[&key]), "the first body wins: {values:?}");
+}
+
 #[tokio::test]
 async fn voice_costs_two_writes_and_a_look_at_the_row_of_the_call_id_beside_the_second() {
     let wire = Wire::default();

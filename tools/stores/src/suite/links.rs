@@ -132,4 +132,9 @@ pub async fn the_end_is_seen_once_whichever_name_tells_it(store: &Opened) {
     store.observe(&linked(2), &status("ringing", 1), &delivery(), at(0)).await.unwrap();
     assert!(ends(unlinked(2)).await);
     assert!(!ends(linked(2)).await);
+    // The same event is the first that names the call by both.
+    store.begin(&intent(3), at(0)).await.unwrap();
+    assert!(ends(unlinked(3)).await);
+    assert!(!ends(linked(3)).await);
+    assert_eq!(word(&load(&**store, 3).await.unwrap()), "completed");
 }
