@@ -213,13 +213,13 @@ impl<'a> Note<'a> {
     async fn by_sid(&self, call_sid: &CallSid) -> Result<Observed> {
         let put = self.adding(by_sid(call_sid)).when(CALL, When::Absent);
         let Written { is_done, before, .. } = self.put(put).await?;
-        match linked_id(&before).filter(|_| !is_done) {
-            Some(call_id) => self.linked(&call_id, call_sid).await,
-            None => {
-                let rows = Rows { by_sid: Some(&before), ..Rows::default() };
-                Ok(self.observed(None, Some(call_sid), rows))
-            }
+        if is_done {
+            let rows = Rows { by_sid: Some(&before), ..Rows::default() };
+            return Ok(self.observed(None, Some(call_sid), rows));
         }
+        // Without a readable callId nothing was written, so nothing may be acknowledged.
+        let unreadable = || StoreError::new("the row of a CallSid names a malformed callId");
+        self.linked(&linked_id(&before).ok_or_else(unreadable)?, call_sid).await
     }
 
     /// One write where the two names are linked.
